@@ -1,0 +1,190 @@
+//! The calls of a dialect: each is a request to build and an answer to read.
+
+use bytes::Bytes;
+use http::{Request, Response};
+use url::Url;
+
+use crate::client::{
+    ClientCredentials, Endpoints, Introspection, IntrospectionCredential, PermissionOutcome,
+    ReadResource, RegisteredResource, ResourceList,
+};
+use crate::dialect::{Dialect, uma2};
+use crate::error::Error;
+use crate::ids::{Pat, ResourceId};
+use crate::issuer::Issuer;
+use crate::profile::AmProfile;
+use crate::secret::Secret;
+use crate::wire::{Metadata, PermissionRequest, ResourceDescription};
+
+/// What a dialect knows of the AM and of the client.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Context<'a> {
+    pub(crate) issuer: &'a Issuer,
+    pub(crate) profile: &'a AmProfile,
+    pub(crate) endpoints: &'a Endpoints,
+    pub(crate) credentials: Option<&'a ClientCredentials>,
+    pub(crate) allow_http: bool,
+}
+
+type Build = Result<Request<Bytes>, Error>;
+type Answer = Response<Bytes>;
+
+impl Dialect {
+    /// Where the metadata are: the first document counts most.
+    pub(crate) fn metadata_urls(
+        &self,
+        issuer: &Issuer,
+        explicit: Option<&Url>,
+        profile: &AmProfile,
+    ) -> Result<Vec<Url>, Error> {
+        match self {
+            Self::Uma2 => uma2::metadata_urls(issuer, explicit, profile),
+        }
+    }
+
+    pub(crate) fn read_metadata(&self, answer: &Answer) -> Result<Metadata, Error> {
+        match self {
+            Self::Uma2 => crate::answer::json(answer),
+        }
+    }
+
+    pub(crate) fn create(
+        &self,
+        context: &Context<'_>,
+        pat: &Pat,
+        _proposed: Option<&ResourceId>,
+        description: &ResourceDescription,
+    ) -> Build {
+        match self {
+            Self::Uma2 => uma2::create(context, pat, description),
+        }
+    }
+
+    pub(crate) fn created(
+        &self,
+        context: &Context<'_>,
+        _proposed: Option<&ResourceId>,
+        answer: &Answer,
+    ) -> Result<RegisteredResource, Error> {
+        match self {
+            Self::Uma2 => uma2::created(context, answer),
+        }
+    }
+
+    pub(crate) fn read(&self, context: &Context<'_>, pat: &Pat, id: &ResourceId) -> Build {
+        match self {
+            Self::Uma2 => uma2::read(context, pat, id),
+        }
+    }
+
+    pub(crate) fn read_back(
+        &self,
+        context: &Context<'_>,
+        id: &ResourceId,
+        answer: &Answer,
+    ) -> Result<ReadResource, Error> {
+        match self {
+            Self::Uma2 => uma2::read_back(context, id, answer),
+        }
+    }
+
+    pub(crate) fn update(
+        &self,
+        context: &Context<'_>,
+        pat: &Pat,
+        id: &ResourceId,
+        _revision: Option<&str>,
+        description: &ResourceDescription,
+    ) -> Build {
+        match self {
+            Self::Uma2 => uma2::update(context, pat, id, description),
+        }
+    }
+
+    pub(crate) fn updated(
+        &self,
+        context: &Context<'_>,
+        id: &ResourceId,
+        answer: &Answer,
+    ) -> Result<RegisteredResource, Error> {
+        match self {
+            Self::Uma2 => uma2::updated(context, id, answer),
+        }
+    }
+
+    pub(crate) fn delete(
+        &self,
+        context: &Context<'_>,
+        pat: &Pat,
+        id: &ResourceId,
+        _revision: Option<&str>,
+    ) -> Build {
+        match self {
+            Self::Uma2 => uma2::delete(context, pat, id),
+        }
+    }
+
+    pub(crate) fn deleted(&self, context: &Context<'_>, answer: &Answer) -> Result<(), Error> {
+        match self {
+            Self::Uma2 => uma2::deleted(context, answer),
+        }
+    }
+
+    pub(crate) fn list(&self, context: &Context<'_>, pat: &Pat) -> Build {
+        match self {
+            Self::Uma2 => uma2::list(context, pat),
+        }
+    }
+
+    pub(crate) fn listed(
+        &self,
+        context: &Context<'_>,
+        answer: &Answer,
+    ) -> Result<ResourceList, Error> {
+        match self {
+            Self::Uma2 => uma2::listed(context, answer),
+        }
+    }
+
+    pub(crate) fn ask(
+        &self,
+        context: &Context<'_>,
+        pat: &Pat,
+        permissions: &[PermissionRequest],
+    ) -> Build {
+        match self {
+            Self::Uma2 => uma2::ask(context, pat, permissions),
+        }
+    }
+
+    pub(crate) fn asked(
+        &self,
+        context: &Context<'_>,
+        answer: &Answer,
+    ) -> Result<PermissionOutcome, Error> {
+        match self {
+            Self::Uma2 => uma2::asked(context, answer),
+        }
+    }
+
+    pub(crate) fn introspect(
+        &self,
+        context: &Context<'_>,
+        credential: IntrospectionCredential<'_>,
+        token: &Secret,
+    ) -> Build {
+        match self {
+            Self::Uma2 => uma2::introspect(context, credential, token),
+        }
+    }
+
+    pub(crate) fn introspected(
+        &self,
+        context: &Context<'_>,
+        answer: &Answer,
+    ) -> Result<Introspection, Error> {
+        match self {
+            Self::Uma2 => uma2::introspected(context, answer),
+        }
+    }
+}
