@@ -1,0 +1,152 @@
+//! What a handler learns of the decision: typed values in the request's extensions, which only Warden can make.
+
+use std::fmt;
+use std::sync::Arc;
+
+use uma_client::{Issuer, ResourceId};
+
+use crate::answers::Answer;
+use crate::decision::granted_scopes;
+use crate::{ActiveToken, Evidence, OwnerId, Requirements, ResourceMap};
+
+/// How a request came to pass a guard. It stands in the request's extensions; a request that no guard covers has none.
+///
+/// With the feature `axum` it is an extractor, too.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Access {
+    /// The owner's AM permits it.
+    Granted(Grant),
+    /// The owner herself, by the host's own sign-in.
+    Owner(OwnerId),
+    /// Nobody has put the path under an AM: the host's own logic decides.
+    Unmapped,
+}
+
+impl Access {
+    /// The grant, if the AM permits the request.
+    #[must_use]
+    pub fn grant(&self) -> Option<&Grant> {
+        match self {
+            Self::Granted(grant) => Some(grant),
+            _ => None,
+        }
+    }
+}
+
+/// What an AM permits to a request: whose resource, which scopes, to whom, until when.
+#[derive(Clone)]
+pub struct Grant {
+    requirements: Requirements,
+    answer: Option<Arc<Answer>>,
+    decided_at: i64,
+    expires: Option<i64>,
+}
+
+impl Grant {
+    pub(crate) fn new(
+        requirements: Requirements,
+        answer: Arc<Answer>,
+        decided_at: i64,
+        expires: Option<i64>,
+    ) -> Self {
+        Self {
+            requirements,
+            answer: Some(answer),
+            decided_at,
+            expires,
+        }
+    }
+
+    /// A grant by an AM that wanted no token.
+    pub(crate) fn open(requirements: Requirements, decided_at: i64) -> Self {
+        Self {
+            requirements,
+            answer: None,
+            decided_at,
+            expires: None,
+        }
+    }
+
+    /// Whose data it is.
+    #[must_use]
+    pub fn owner(&self) -> &OwnerId {
+        self.requirements.owner()
+    }
+
+    /// The AM that permits it.
+    #[must_use]
+    pub fn am(&self) -> &Issuer {
+        self.requirements.am().issuer()
+    }
+
+    /// The map that the request met.
+    #[must_use]
+    pub fn map(&self) -> &ResourceMap {
+        self.requirements.first().map()
+    }
+
+    /// The resource's id at the AM.
+    #[must_use]
+    pub fn resource_id(&self) -> &ResourceId {
+        self.map().resource_id()
+    }
+
+    /// Every scope that the token held on the resource when the request was decided, those beyond the required ones
+    /// included. A scope may come more than once.
+    pub fn scopes(&self) -> impl Iterator<Item = &str> {
+        self.token()
+            .into_iter()
+            .flat_map(|token| granted_scopes(self.requirements.first(), token, self.decided_at))
+    }
+
+    /// Whether the token held a scope on the resource, for checks finer than a verb.
+    #[must_use]
+    pub fn has_scope(&self, scope: &str) -> bool {
+        self.scopes().any(|granted| granted == scope)
+    }
+
+    /// Who asks, if the AM says. For display: it plays no part in the decision.
+    #[must_use]
+    pub fn subject(&self) -> Option<&str> {
+        self.token()?.subject.as_deref()
+    }
+
+    /// The application that asks, if the AM says. For display: it plays no part in the decision.
+    #[must_use]
+    pub fn client_id(&self) -> Option<&str> {
+        self.token()?.client_id.as_deref()
+    }
+
+    /// The second since the epoch from which on the same request would be refused, if the AM sets one. What outlives its
+    /// request, such as a WebSocket, should end by then.
+    #[must_use]
+    pub fn expires(&self) -> Option<i64> {
+        self.expires
+    }
+
+    /// Whether the AM wanted no token at all.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.answer.is_none()
+    }
+
+    fn token(&self) -> Option<&ActiveToken> {
+        match &self.answer.as_ref()?.evidence {
+            Evidence::Active(token) => Some(token),
+            Evidence::Inactive => None,
+        }
+    }
+}
+
+impl fmt::Debug for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Grant")
+            .field("owner", self.owner())
+            .field("am", self.am())
+            .field("resource_id", self.resource_id())
+            .field("scopes", &self.scopes().collect::<Vec<_>>())
+            .field("expires", &self.expires)
+            .finish_non_exhaustive()
+    }
+}

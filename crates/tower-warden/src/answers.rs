@@ -1,0 +1,233 @@
+//! The AM's answers, kept for a short while. Answers are kept, decisions never.
+
+mod flights;
+mod key;
+mod purges;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use moka::sync::Cache;
+use uma_client::{Clock, epoch_seconds};
+
+pub(crate) use flights::Landing;
+use flights::{Entered, Flights, Outcome};
+pub(crate) use key::{AnswerKey, Keys, PassThroughHasher};
+pub use purges::Purge;
+use purges::Purges;
+
+use crate::gate::Barred;
+use crate::{Evidence, Requirements};
+
+/// Longest life of a cached answer that can be set.
+pub const MAX_CACHE_TTL: Duration = Duration::from_secs(60);
+/// Longest life of a cached "inactive".
+const INACTIVE_TTL: Duration = Duration::from_secs(1);
+
+/// How many answers are kept, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AnswerLimits {
+    pub(crate) ttl: Duration,
+    pub(crate) active: u64,
+    pub(crate) inactive: u64,
+}
+
+impl Default for AnswerLimits {
+    fn default() -> Self {
+        Self {
+            ttl: Duration::from_secs(10),
+            active: 100_000,
+            inactive: 10_000,
+        }
+    }
+}
+
+/// What an AM said of a token, when it was asked, and how long that may be used.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) evidence: Evidence,
+    /// Drawn when the AM began to be asked.
+    stamp: u64,
+    /// The end by the monotonic clock, which no one can set back.
+    deadline: Instant,
+    /// The end by the wall clock, which goes on while the machine sleeps.
+    deadline_wall: SystemTime,
+}
+
+type AnswerCache = Cache<AnswerKey, Arc<Answer>, PassThroughHasher>;
+
+/// The answers of all AMs.
+///
+/// Active and inactive answers live apart, so that random tokens can't drive out good ones.
+pub(crate) struct Answers {
+    keys: Keys,
+    active: AnswerCache,
+    inactive: AnswerCache,
+    flights: Flights,
+    purges: Purges,
+    limits: AnswerLimits,
+    clock: Arc<dyn Clock>,
+}
+
+/// What there is for a key.
+pub(crate) enum Found {
+    /// A fresh answer.
+    Answer(Arc<Answer>),
+    /// A load to wait for; whoever holds the departure has to make it.
+    Flight(Landing, Option<Departure>),
+}
+
+/// A load that has begun. Dropped before it has landed, it makes those who wait begin anew.
+#[derive(Debug)]
+pub(crate) struct Departure {
+    answers: Arc<Answers>,
+    key: AnswerKey,
+    stamp: u64,
+    begun: Instant,
+    begun_wall: SystemTime,
+}
+
+impl Departure {
+    /// Ends the load: keeps what the AM said, unless the load was forgotten meanwhile, and tells those who wait.
+    pub(crate) fn land(self, outcome: Result<Evidence, Barred>) {
+        let outcome = outcome
+            .map(|evidence| Arc::new(self.answer(evidence)))
+            .map_err(Arc::new);
+        self.answers.land(&self.key, self.stamp, outcome);
+    }
+
+    fn answer(&self, evidence: Evidence) -> Answer {
+        let ttl = match &evidence {
+            Evidence::Inactive => INACTIVE_TTL,
+            Evidence::Active(token) => {
+                let ttl = self.key.shorten(self.answers.limits.ttl);
+                let now = epoch_seconds(self.begun_wall);
+                token.window.expires.map_or(ttl, |expires| {
+                    let left = u64::try_from(expires.saturating_sub(now)).unwrap_or(0);
+                    ttl.min(Duration::from_secs(left))
+                })
+            }
+        };
+        Answer {
+            evidence,
+            stamp: self.stamp,
+            deadline: self.begun + ttl,
+            deadline_wall: self.begun_wall + ttl,
+        }
+    }
+}
+
+impl Drop for Departure {
+    fn drop(&mut self) {
+        self.answers.flights.abandon(&self.key, self.stamp);
+    }
+}
+
+impl Answers {
+    pub(crate) fn new(limits: AnswerLimits, clock: Arc<dyn Clock>) -> Self {
+        let cache = |capacity, ttl| {
+            Cache::builder()
+                .max_capacity(capacity)
+                .time_to_live(ttl)
+                .build_with_hasher(PassThroughHasher::default())
+        };
+        Self {
+            keys: Keys::random(),
+            active: cache(limits.active, limits.ttl),
+            inactive: cache(limits.inactive, INACTIVE_TTL),
+            flights: Flights::default(),
+            purges: Purges::default(),
+            limits,
+            clock,
+        }
+    }
+
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// The kept answer for a key, if it is fresh and nothing that it leans on was purged since it was asked for.
+    pub(crate) fn fresh(
+        &self,
+        key: &AnswerKey,
+        requirements: &Requirements,
+    ) -> Option<Arc<Answer>> {
+        let answer = self.active.get(key).or_else(|| self.inactive.get(key))?;
+        let fresh = self.clock.monotonic() < answer.deadline
+            && self.clock.now() < answer.deadline_wall
+            && self.stands(&answer, requirements);
+        fresh.then_some(answer)
+    }
+
+    /// Whether nothing that an answer leans on was purged since it was asked for.
+    pub(crate) fn stands(&self, answer: &Answer, requirements: &Requirements) -> bool {
+        self.purges.allow(answer.stamp, requirements)
+    }
+
+    /// Finds a fresh answer or a load in flight that counts; else begins a load, which others then find.
+    pub(crate) fn find(self: &Arc<Self>, key: AnswerKey, requirements: &Requirements) -> Found {
+        let mut stamp = 0;
+        let entered = self.flights.enter(
+            key,
+            || self.fresh(&key, requirements),
+            |stamp| self.purges.allow(stamp, requirements),
+            || {
+                stamp = self.purges.stamp();
+                stamp
+            },
+        );
+        match entered {
+            Entered::Answer(answer) => Found::Answer(answer),
+            Entered::Joined(landing) => Found::Flight(landing, None),
+            Entered::Began(landing) => {
+                let departure = Departure {
+                    answers: self.clone(),
+                    key,
+                    stamp,
+                    begun: self.clock.monotonic(),
+                    begun_wall: self.clock.now(),
+                };
+                Found::Flight(landing, Some(departure))
+            }
+        }
+    }
+
+    fn land(&self, key: &AnswerKey, stamp: u64, outcome: Outcome) {
+        self.flights.land(key, stamp, outcome, |answer| {
+            let (keep, drop) = match answer.evidence {
+                Evidence::Active(_) => (&self.active, &self.inactive),
+                Evidence::Inactive => (&self.inactive, &self.active),
+            };
+            drop.invalidate(key);
+            keep.insert(*key, answer.clone());
+        });
+    }
+
+    /// Forgets a token's answer, and that of a load in flight for it.
+    pub(crate) fn forget(&self, key: &AnswerKey) {
+        self.flights.forget(key, || {
+            self.active.invalidate(key);
+            self.inactive.invalidate(key);
+        });
+    }
+
+    /// From now on, only what is asked anew counts for what is purged.
+    pub(crate) fn purge(&self, purge: Purge) {
+        // An answer lives no longer than the time to live behind its load, and a load no longer than its deadline.
+        let keep = MAX_CACHE_TTL * 2;
+        self.purges.add(purge, self.clock.monotonic(), keep);
+    }
+}
+
+impl fmt::Debug for Answers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answers")
+            .field("active", &self.active.entry_count())
+            .field("inactive", &self.inactive.entry_count())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,118 @@
+//! Keys of cached answers: a keyed hash of all that an answer depends on.
+
+use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::time::Duration;
+
+use siphasher::sip128::{Hasher128, SipHasher24};
+
+use crate::{Credential, Requirements};
+
+/// The key of an answer: (AM, credential that introspection is made with, whole token), hashed to 128 bits.
+///
+/// SipHash-2-4 is a pseudorandom function as long as its key is unknown, and this one is drawn at start, never leaves the
+/// process and is never shown: without it nobody can look for two tokens that collide.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AnswerKey(u64, u64);
+
+impl AnswerKey {
+    /// Up to a tenth off a time to live, the same for the same key: answers of one moment then do not end in one moment.
+    pub(crate) fn shorten(&self, ttl: Duration) -> Duration {
+        let tenth = ttl / 10;
+        let share = u32::try_from(self.1 % 1000).unwrap_or(0);
+        ttl - tenth * share / 1000
+    }
+
+    /// What may stand in a log: it says which requests bore the same token, and nothing else.
+    pub(crate) const fn fingerprint(&self) -> u64 {
+        self.0
+    }
+}
+
+impl std::hash::Hash for AnswerKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0);
+    }
+}
+
+impl fmt::Debug for AnswerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AnswerKey({:016x})", self.0)
+    }
+}
+
+/// Hands on the hash that the key already is.
+pub(crate) type PassThroughHasher = BuildHasherDefault<PassThrough>;
+
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct PassThrough(u64);
+
+impl Hasher for PassThrough {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            for (to, from) in word.iter_mut().zip(chunk) {
+                *to = *from;
+            }
+            self.0 ^= u64::from_le_bytes(word);
+        }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.0 ^= word;
+    }
+}
+
+/// Makes keys, with a secret of this process.
+pub(crate) struct Keys(SipHasher24);
+
+impl Keys {
+    pub(crate) fn random() -> Self {
+        let mut key = [0; 16];
+        if getrandom::fill(&mut key).is_err() {
+            // Without a source of randomness the standard library's seed, drawn when there was one, has to do.
+            use std::hash::{BuildHasher, RandomState};
+            for part in key.chunks_mut(8) {
+                part.copy_from_slice(&RandomState::new().hash_one(0).to_le_bytes());
+            }
+        }
+        Self(SipHasher24::new_with_key(&key))
+    }
+
+    /// The key of what the AM of the requirements says of a token.
+    pub(crate) fn answer(
+        &self,
+        requirements: &Requirements,
+        credential: Credential,
+        token: &str,
+    ) -> AnswerKey {
+        let mut hasher = self.0;
+        part(&mut hasher, requirements.am().issuer().as_str());
+        match credential {
+            Credential::Host => hasher.write_u8(0),
+            Credential::Owner => {
+                hasher.write_u8(1);
+                part(&mut hasher, requirements.owner().as_str());
+            }
+        }
+        part(&mut hasher, token);
+        let hash = hasher.finish128();
+        AnswerKey(hash.h1, hash.h2)
+    }
+}
+
+/// Length first, so that no two lists of parts are hashed alike.
+fn part(hasher: &mut SipHasher24, text: &str) {
+    hasher.write_u64(text.len() as u64);
+    hasher.write(text.as_bytes());
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Keys([redacted])")
+    }
+}

@@ -1,0 +1,132 @@
+//! Reading the bearer token of a request (RFC 6750 section 2.1). Tokens in queries and bodies are not looked for.
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+
+/// Longest token that is read, in bytes.
+pub(crate) const MAX_TOKEN_BYTES: usize = 8 * 1024;
+
+/// Why an `Authorization` field can't be read in one way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BearerError {
+    Repeated,
+    Malformed,
+}
+
+/// The bearer token of a request, if it has one. Any other scheme counts as none.
+pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, BearerError> {
+    let mut fields = headers.get_all(AUTHORIZATION).iter();
+    let Some(field) = fields.next() else {
+        return Ok(None);
+    };
+    if fields.next().is_some() {
+        return Err(BearerError::Repeated);
+    }
+    let text = field.to_str().map_err(|_| BearerError::Malformed)?;
+    let (scheme, token) = match text.split_once(' ') {
+        Some((scheme, token)) => (scheme, Some(token)),
+        None => (text, None),
+    };
+    if scheme.is_empty() || !scheme.bytes().all(is_token_char) {
+        return Err(BearerError::Malformed);
+    }
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Ok(None);
+    }
+    token
+        .filter(|token| token.len() <= MAX_TOKEN_BYTES && is_token68(token.as_bytes()))
+        .map(Some)
+        .ok_or(BearerError::Malformed)
+}
+
+/// RFC 9110 section 11.2.
+fn is_token68(token: &[u8]) -> bool {
+    let end = token
+        .iter()
+        .rposition(|&byte| byte != b'=')
+        .map_or(0, |last| last + 1);
+    end > 0
+        && token.get(..end).is_some_and(|word| {
+            word.iter()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(byte))
+        })
+}
+
+/// RFC 9110 section 5.6.2.
+fn is_token_char(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn read(values: &[&str]) -> Result<Option<String>, BearerError> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(
+                AUTHORIZATION,
+                HeaderValue::from_bytes(value.as_bytes()).unwrap(),
+            );
+        }
+        bearer(&headers).map(|token| token.map(str::to_owned))
+    }
+
+    #[test]
+    fn a_token_is_read_whatever_the_case_of_the_scheme() {
+        for value in ["Bearer abc", "bearer abc", "BEARER abc", "bEaReR abc"] {
+            assert_eq!(read(&[value]), Ok(Some("abc".into())), "{value}");
+        }
+        assert_eq!(read(&["Bearer a-._~+/9=="]), Ok(Some("a-._~+/9==".into())));
+    }
+
+    #[test]
+    fn another_scheme_counts_as_none() {
+        assert_eq!(read(&[]), Ok(None));
+        for value in [
+            "Basic abc",
+            "DPoP abc",
+            "Bearerx abc",
+            "UMA a=\"b\"",
+            "Negotiate",
+        ] {
+            assert_eq!(read(&[value]), Ok(None), "{value}");
+        }
+    }
+
+    #[test]
+    fn what_can_be_read_in_two_ways_is_refused() {
+        assert_eq!(read(&["Bearer a", "Bearer a"]), Err(BearerError::Repeated));
+        assert_eq!(read(&["Basic a", "Bearer a"]), Err(BearerError::Repeated));
+        for value in [
+            "",
+            "Bearer",
+            "Bearer ",
+            "Bearer  a",
+            "Bearer a ",
+            "Bearer a b",
+            "Bearer a,b",
+            "Bearer a, Bearer b",
+            "Bearer\ta",
+            "Bearer =",
+            "Bearer =a",
+            "Bearer a=b",
+            "Bearer \"a\"",
+            "Bearer é",
+            "Bearer: a",
+        ] {
+            assert_eq!(read(&[value]), Err(BearerError::Malformed), "{value}");
+        }
+        let longest = "a".repeat(MAX_TOKEN_BYTES);
+        assert_eq!(
+            read(&[&format!("Bearer {longest}")]),
+            Ok(Some(longest.clone()))
+        );
+        assert_eq!(
+            read(&[&format!("Bearer {longest}a")]),
+            Err(BearerError::Malformed)
+        );
+    }
+}

@@ -1,0 +1,174 @@
+//! The part of the way that waits for an AM.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::time::timeout;
+use uma_client::{Challenge, PermissionOutcome, Ticket};
+
+use super::{Chain, Shared, Shortfall};
+use crate::answers::{Answer, AnswerKey, Departure, Found};
+use crate::event::{CacheState, On, Trail};
+use crate::gate::Barred;
+use crate::{Access, Evidence, Grant, Judgement, Reason, Refusal, Requirements, Rpt, Verdict};
+
+/// How often a request asks again because what it waited for was forgotten or purged meanwhile.
+const ROUNDS: usize = 3;
+
+impl Shared {
+    /// Judges a request whose token has no fresh answer.
+    pub(super) async fn ask(
+        self: Arc<Self>,
+        requirements: Requirements,
+        key: AnswerKey,
+        rpt: Rpt,
+        trail: Trail,
+    ) -> Verdict {
+        let trail = trail.with_token(key, CacheState::Miss);
+        let deadline = self.deadline();
+        let answer = match self.answer(&requirements, key, &rpt, deadline).await {
+            Ok(answer) => answer,
+            Err(barred) => {
+                let refusal = Refusal::unknown(reason(&barred), barred.retry_after());
+                return self.refused(trail, &requirements, refusal);
+            }
+        };
+        match self.decide(requirements, answer, trail) {
+            Ok(verdict) => verdict,
+            Err(shortfall) => {
+                let state = self.want_ticket(trail, shortfall, deadline);
+                let mode = trail.mode;
+                Judgement { mode, state }.await
+            }
+        }
+    }
+
+    /// The AM's answer on a token: one that is kept, one that is on its way, or a new one.
+    async fn answer(
+        self: &Arc<Self>,
+        requirements: &Requirements,
+        key: AnswerKey,
+        rpt: &Rpt,
+        deadline: Instant,
+    ) -> Result<Arc<Answer>, Arc<Barred>> {
+        for _ in 0..ROUNDS {
+            let landing = match self.answers.find(key, requirements) {
+                Found::Answer(answer) => return Ok(answer),
+                Found::Flight(landing, departure) => {
+                    if let Some(departure) = departure {
+                        self.depart(departure, requirements.clone(), rpt.clone());
+                    }
+                    landing
+                }
+            };
+            let left = deadline.saturating_duration_since(self.clock.monotonic());
+            match timeout(left, landing.outcome()).await {
+                Err(_) => return Err(Arc::new(Barred::Late)),
+                Ok(Some(Err(barred))) => return Err(barred),
+                Ok(Some(Ok(answer))) if self.answers.stands(&answer, requirements) => {
+                    return Ok(answer);
+                }
+                Ok(_) => {}
+            }
+        }
+        Err(Arc::new(Barred::Busy(Duration::from_secs(1))))
+    }
+
+    /// Asks the AM in a task of its own, so that the end of the request neither stops nor repeats it.
+    fn depart(self: &Arc<Self>, departure: Departure, requirements: Requirements, rpt: Rpt) {
+        let shared = self.clone();
+        tokio::spawn(async move {
+            let gate = shared.gates.before(requirements.am().issuer());
+            let active = |evidence: &Evidence| matches!(evidence, Evidence::Active(_));
+            let asking = shared.protection.verify(&requirements, &rpt);
+            let outcome = gate.verify(shared.deadline(), active, asking).await;
+            if let Err(barred) = &outcome {
+                warn(&requirements, "the token could not be checked", barred);
+            }
+            departure.land(outcome);
+        });
+    }
+
+    /// Refuses a request with a ticket, or says that none is to be had.
+    pub(super) async fn ask_ticket(
+        self: Arc<Self>,
+        shortfall: Shortfall,
+        trail: Trail,
+        deadline: Instant,
+    ) -> Verdict {
+        let requirements = &shortfall.requirements;
+        let gate = self.gates.before(requirements.am().issuer());
+        let asking = self.protection.request_permission(requirements);
+        let refusal = match gate.ticket(shortfall.budget, deadline, asking).await {
+            Ok(PermissionOutcome::Ticket(ticket)) => {
+                // The AM may upgrade this very token: what it said of it so far must not refuse the next request.
+                if let Some(token) = &trail.token {
+                    self.answers.forget(token);
+                }
+                self.challenge(&shortfall, Some(&ticket))
+            }
+            Ok(_) => {
+                trail.decided(&*self.clock, Reason::Open, On::Requirements(requirements));
+                let now = uma_client::epoch_seconds(self.clock.now());
+                return Verdict::Allow(Access::Granted(Grant::open(shortfall.requirements, now)));
+            }
+            Err(barred) => {
+                warn(requirements, "no ticket could be had", &barred);
+                Refusal::no_ticket(shortfall.reason, barred.known_retry_after())
+            }
+        };
+        self.refused(trail, requirements, refusal)
+    }
+
+    /// The dialect's refusal; one that can't be written safely is as good as none.
+    pub(super) fn challenge(&self, shortfall: &Shortfall, ticket: Option<&Ticket>) -> Refusal {
+        let am = shortfall.requirements.am();
+        let mut challenge = Challenge::new(&self.realm, am.issuer())
+            .with_host_id(&self.host_id)
+            .with_token_presented(shortfall.reason != Reason::NoToken);
+        if let Some(ticket) = ticket {
+            challenge = challenge.with_ticket(ticket);
+        }
+        match am.dialect().refusal(&challenge) {
+            Ok(response) => Refusal::challenge(shortfall.reason, response),
+            Err(error) => {
+                tracing::warn!(target: "tower_warden", am = am.name(), error = %Chain(&error), "the challenge can't be written");
+                Refusal::no_ticket(shortfall.reason, None)
+            }
+        }
+    }
+
+    fn refused(&self, trail: Trail, requirements: &Requirements, refusal: Refusal) -> Verdict {
+        trail.decided(
+            &*self.clock,
+            refusal.reason(),
+            On::Requirements(requirements),
+        );
+        Verdict::Refuse(refusal)
+    }
+}
+
+fn reason(barred: &Barred) -> Reason {
+    match barred {
+        Barred::Busy(_) | Barred::Open(_) => Reason::AmBusy,
+        Barred::Late | Barred::Failed(_) => Reason::AmUnavailable,
+    }
+}
+
+fn warn(requirements: &Requirements, what: &'static str, barred: &Barred) {
+    let am = requirements.am().name();
+    match barred {
+        Barred::Failed(error) => {
+            tracing::warn!(target: "tower_warden", am, error = %Chain(error), "{what}");
+        }
+        Barred::Busy(_) => {
+            tracing::warn!(target: "tower_warden", am, "{what}: the budget of the gate is spent");
+        }
+        Barred::Open(_) => {
+            tracing::warn!(target: "tower_warden", am, "{what}: it failed lately and is left alone");
+        }
+        Barred::Late => {
+            tracing::warn!(target: "tower_warden", am, "{what}: it took too long");
+        }
+    }
+}

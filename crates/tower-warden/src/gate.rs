@@ -1,0 +1,314 @@
+//! The gate before each AM: what reaches it, how much at once, and for how long.
+
+mod breaker;
+mod bucket;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use uma_client::{Clock, Issuer};
+
+use breaker::Breaker;
+use bucket::Bucket;
+
+use crate::{ProtectionError, ProtectionErrorKind};
+
+/// What one AM may be asked. All limits hold for each AM by itself.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_warden::GateLimits;
+///
+/// let limits = GateLimits::default().with_concurrency(16).with_deadline(Duration::from_secs(1));
+/// # let _ = limits;
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GateLimits {
+    deadline: Duration,
+    concurrency: usize,
+    queue: Duration,
+    new_tokens: Rate,
+    tickets: Rate,
+    anonymous_tickets: Rate,
+}
+
+/// How often something may happen: so many in a second, and so many at once after a pause.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rate {
+    per_second: f64,
+    burst: f64,
+}
+
+impl Rate {
+    /// A rate of `per_second` with bursts of up to `burst`.
+    #[must_use]
+    pub fn new(per_second: u32, burst: u32) -> Self {
+        Self {
+            per_second: f64::from(per_second),
+            burst: f64::from(burst),
+        }
+    }
+}
+
+impl Default for GateLimits {
+    fn default() -> Self {
+        Self {
+            deadline: Duration::from_secs(3),
+            concurrency: 64,
+            queue: Duration::from_millis(100),
+            new_tokens: Rate::new(200, 400),
+            tickets: Rate::new(200, 400),
+            anonymous_tickets: Rate::new(200, 400),
+        }
+    }
+}
+
+impl GateLimits {
+    /// How long all AM work of one request may take together; 3 s by default.
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// How many calls may be under way at once; 64 by default, at least 1.
+    #[must_use]
+    pub fn with_concurrency(mut self, calls: usize) -> Self {
+        self.concurrency = calls.clamp(1, Semaphore::MAX_PERMITS);
+        self
+    }
+
+    /// How long a call may wait for its turn; 100 ms by default.
+    #[must_use]
+    pub fn with_queue(mut self, wait: Duration) -> Self {
+        self.queue = wait;
+        self
+    }
+
+    /// How many tokens may be asked about that turn out not to be active; 200 a second, 400 at once by default.
+    #[must_use]
+    pub fn with_new_tokens(mut self, rate: Rate) -> Self {
+        self.new_tokens = rate;
+        self
+    }
+
+    /// How many tickets may be asked for by requests with a confirmed token; 200 a second, 400 at once by default.
+    #[must_use]
+    pub fn with_tickets(mut self, rate: Rate) -> Self {
+        self.tickets = rate;
+        self
+    }
+
+    /// How many tickets may be asked for by all other requests; 200 a second, 400 at once by default.
+    #[must_use]
+    pub fn with_anonymous_tickets(mut self, rate: Rate) -> Self {
+        self.anonymous_tickets = rate;
+        self
+    }
+
+    pub(crate) const fn deadline(&self) -> Duration {
+        self.deadline
+    }
+}
+
+/// Why a call did not get an answer.
+#[derive(Debug)]
+pub(crate) enum Barred {
+    /// A budget is spent, or no turn came in time.
+    Busy(Duration),
+    /// The AM failed lately and is left alone for a while.
+    Open(Duration),
+    /// The deadline passed.
+    Late,
+    /// The AM was asked, and failed.
+    Failed(ProtectionError),
+}
+
+impl Barred {
+    /// When it makes sense to try again.
+    pub(crate) fn retry_after(&self) -> Duration {
+        self.known_retry_after().unwrap_or(Duration::from_secs(1))
+    }
+
+    /// When it makes sense to try again, where that is known.
+    pub(crate) fn known_retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Busy(after) | Self::Open(after) => Some(*after),
+            Self::Late => None,
+            Self::Failed(error) => error.retry_after(),
+        }
+    }
+}
+
+/// Whose budget a ticket is taken from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TicketFor {
+    Confirmed,
+    Anonymous,
+}
+
+/// The gate before one AM.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    limits: GateLimits,
+    turns: Semaphore,
+    breaker: Mutex<Breaker>,
+    new_tokens: Mutex<Bucket>,
+    tickets: Mutex<Bucket>,
+    anonymous_tickets: Mutex<Bucket>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Gate {
+    fn new(limits: GateLimits, clock: Arc<dyn Clock>) -> Self {
+        let now = clock.monotonic();
+        let bucket = |rate: Rate| Mutex::new(Bucket::full(rate.per_second, rate.burst, now));
+        Self {
+            turns: Semaphore::new(limits.concurrency),
+            breaker: Mutex::new(Breaker::default()),
+            new_tokens: bucket(limits.new_tokens),
+            tickets: bucket(limits.tickets),
+            anonymous_tickets: bucket(limits.anonymous_tickets),
+            limits,
+            clock,
+        }
+    }
+
+    /// Asks about a token that is not confirmed. The unit that this takes from the budget comes back if `confirmed` says
+    /// that the answer was good, or if the AM gave none.
+    pub(crate) async fn verify<T>(
+        &self,
+        deadline: Instant,
+        confirmed: impl FnOnce(&T) -> bool,
+        ask: impl Future<Output = Result<T, ProtectionError>>,
+    ) -> Result<T, Barred> {
+        let answer = self.pass(&self.new_tokens, deadline, ask).await;
+        match &answer {
+            Ok(answer) if !confirmed(answer) => {}
+            // No turn or no unit was had: there is nothing to give back.
+            Err(Barred::Busy(_) | Barred::Open(_)) => {}
+            _ => lock(&self.new_tokens).give_back(),
+        }
+        answer
+    }
+
+    /// Asks for a ticket.
+    pub(crate) async fn ticket<T>(
+        &self,
+        budget: TicketFor,
+        deadline: Instant,
+        ask: impl Future<Output = Result<T, ProtectionError>>,
+    ) -> Result<T, Barred> {
+        let bucket = match budget {
+            TicketFor::Confirmed => &self.tickets,
+            TicketFor::Anonymous => &self.anonymous_tickets,
+        };
+        self.pass(bucket, deadline, ask).await
+    }
+
+    async fn pass<T>(
+        &self,
+        budget: &Mutex<Bucket>,
+        deadline: Instant,
+        ask: impl Future<Output = Result<T, ProtectionError>>,
+    ) -> Result<T, Barred> {
+        let left = |now| deadline.saturating_duration_since(now);
+        let wait = self.limits.queue.min(left(self.clock.monotonic()));
+        let turn = match self.turns.try_acquire() {
+            Ok(turn) => turn,
+            Err(_) => match timeout(wait, self.turns.acquire()).await {
+                Ok(Ok(turn)) => turn,
+                _ => return Err(Barred::Busy(Duration::from_secs(1))),
+            },
+        };
+        // Only now that the turn has come: what waits must neither hold units that others could use, nor go on to an AM
+        // that was found dead meanwhile.
+        let now = self.clock.monotonic();
+        let entry = lock(&self.breaker).enter(now).map_err(Barred::Open)?;
+        let mut trial = Trial {
+            gate: self,
+            entry: Some(entry),
+        };
+        lock(budget).take(now).map_err(Barred::Busy)?;
+        let outcome = timeout(left(self.clock.monotonic()), ask).await;
+        drop(turn);
+        let now = self.clock.monotonic();
+        let mut breaker = lock(&self.breaker);
+        trial.entry = None;
+        match outcome {
+            Ok(Ok(answer)) => {
+                breaker.succeed();
+                Ok(answer)
+            }
+            Ok(Err(error)) => {
+                if error.kind() == ProtectionErrorKind::Am {
+                    breaker.fail(now, error.retry_after());
+                } else {
+                    breaker.succeed();
+                }
+                Err(Barred::Failed(error))
+            }
+            Err(_) => {
+                breaker.fail(now, None);
+                Err(Barred::Late)
+            }
+        }
+    }
+}
+
+/// A call on its way; dropped before its end, it leaves the breaker as it was.
+struct Trial<'a> {
+    gate: &'a Gate,
+    entry: Option<breaker::Entry>,
+}
+
+impl Drop for Trial<'_> {
+    fn drop(&mut self) {
+        if let Some(entry) = self.entry.take() {
+            lock(&self.gate.breaker).leave(entry);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The gates of all AMs.
+#[derive(Debug)]
+pub(crate) struct Gates {
+    limits: GateLimits,
+    clock: Arc<dyn Clock>,
+    gates: Mutex<HashMap<Issuer, Arc<Gate>>>,
+}
+
+impl Gates {
+    pub(crate) fn new(limits: GateLimits, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            limits,
+            clock,
+            gates: Mutex::default(),
+        }
+    }
+
+    /// The gate before an AM. There are as many as the host's maps name AMs.
+    pub(crate) fn before(&self, issuer: &Issuer) -> Arc<Gate> {
+        let mut gates = lock(&self.gates);
+        if let Some(gate) = gates.get(issuer) {
+            return gate.clone();
+        }
+        let gate = Arc::new(Gate::new(self.limits, self.clock.clone()));
+        gates.insert(issuer.clone(), gate.clone());
+        gate
+    }
+
+    pub(crate) const fn limits(&self) -> &GateLimits {
+        &self.limits
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+//! All maps of a host, indexed by site and key; immutable, so that it can be swapped whole.
+
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+
+use super::{Resolution, Target};
+use crate::{CanonicalPath, ResourceMap, Site};
+
+/// An immutable set of maps.
+///
+/// A look-up makes at most one probe for each segment of the path and one more.
+pub struct MapIndex {
+    maps: HashTable<Arc<ResourceMap>>,
+    hasher: RandomState,
+}
+
+impl MapIndex {
+    /// Indexes maps.
+    ///
+    /// # Errors
+    ///
+    /// [`DuplicateMap`] if two maps have one site and path.
+    pub fn build(maps: impl IntoIterator<Item = Arc<ResourceMap>>) -> Result<Self, DuplicateMap> {
+        let maps = maps.into_iter();
+        let mut index = Self {
+            maps: HashTable::with_capacity(maps.size_hint().0),
+            hasher: RandomState::new(),
+        };
+        for map in maps {
+            if index.get(map.site(), map.key()).is_some() {
+                return Err(DuplicateMap {
+                    key: map.key().into(),
+                });
+            }
+            let hash = hash(&index.hasher, map.site(), map.key());
+            let hasher = &index.hasher;
+            index
+                .maps
+                .insert_unique(hash, map, |map| hash_of(hasher, map));
+        }
+        Ok(index)
+    }
+
+    /// The map of exactly this site and key.
+    #[must_use]
+    pub fn get(&self, site: &Site, key: &str) -> Option<&Arc<ResourceMap>> {
+        self.maps.find(hash(&self.hasher, site, key), |map| {
+            map.key() == key && map.site() == site
+        })
+    }
+
+    /// The map that covers a path: the exact one first, else the nearest ancestor's that covers its subtree.
+    #[must_use]
+    pub fn covering(&self, site: &Site, path: &CanonicalPath<'_>) -> Option<&Arc<ResourceMap>> {
+        let mut key = path.as_key();
+        if let Some(map) = self.get(site, key) {
+            return Some(map);
+        }
+        while key != "/" {
+            key = match key.rfind('/') {
+                Some(0) | None => "/",
+                Some(at) => key.get(..at).unwrap_or("/"),
+            };
+            if let Some(map) = self.get(site, key).filter(|map| map.is_subtree()) {
+                return Some(map);
+            }
+        }
+        None
+    }
+
+    /// What the maps say about a target.
+    #[must_use]
+    pub fn find(&self, target: &Target<'_>) -> Resolution {
+        self.covering(target.site(), target.path())
+            .map_or(Resolution::Unmapped, |map| {
+                Resolution::of_map(map, target.method())
+            })
+    }
+
+    /// All maps, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<ResourceMap>> {
+        self.maps.iter()
+    }
+
+    /// How many maps there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.maps.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.maps.is_empty()
+    }
+}
+
+fn hash(hasher: &RandomState, site: &Site, key: &str) -> u64 {
+    hasher.hash_one((site, key))
+}
+
+fn hash_of(hasher: &RandomState, map: &ResourceMap) -> u64 {
+    hash(hasher, map.site(), map.key())
+}
+
+impl Default for MapIndex {
+    fn default() -> Self {
+        Self {
+            maps: HashTable::new(),
+            hasher: RandomState::new(),
+        }
+    }
+}
+
+impl fmt::Debug for MapIndex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MapIndex")
+            .field("len", &self.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Two maps have the same site and path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DuplicateMap {
+    key: Box<str>,
+}
+
+impl fmt::Display for DuplicateMap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is mapped more than once", self.key)
+    }
+}
+
+impl std::error::Error for DuplicateMap {}

@@ -1,0 +1,143 @@
+//! Refusals, and how they are written.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WARNING, WWW_AUTHENTICATE};
+use http::{HeaderValue, Response, StatusCode};
+
+use crate::Reason;
+
+/// UMA 2.0 Grant section 3.2.1.
+const UNREACHABLE: HeaderValue =
+    HeaderValue::from_static("199 - \"UMA Authorization Server Unreachable\"");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// A request that is not let through, and what its sender is told.
+#[derive(Debug)]
+pub struct Refusal {
+    reason: Reason,
+    answer: Answer,
+}
+
+/// What decides the status and the fields of a refusal.
+#[derive(Debug)]
+enum Answer {
+    /// The AM gave a ticket, or the dialect needs none: the dialect has written the challenge.
+    Challenge(Box<Response<Bytes>>),
+    /// The AM is or may be the trouble.
+    Unreachable {
+        status: StatusCode,
+        retry_after: Option<Duration>,
+    },
+    /// The request itself is.
+    Plain(StatusCode),
+}
+
+impl Refusal {
+    pub(crate) const fn plain(reason: Reason, status: StatusCode) -> Self {
+        Self {
+            reason,
+            answer: Answer::Plain(status),
+        }
+    }
+
+    /// 403: the request needs a permission, and no ticket for it is to be had.
+    pub(crate) const fn no_ticket(reason: Reason, retry_after: Option<Duration>) -> Self {
+        Self {
+            reason,
+            answer: Answer::Unreachable {
+                status: StatusCode::FORBIDDEN,
+                retry_after,
+            },
+        }
+    }
+
+    /// 503: it can't be known whether the request is permitted.
+    pub(crate) const fn unknown(reason: Reason, retry_after: Duration) -> Self {
+        Self {
+            reason,
+            answer: Answer::Unreachable {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                retry_after: Some(retry_after),
+            },
+        }
+    }
+
+    pub(crate) fn challenge(reason: Reason, challenge: Response<Bytes>) -> Self {
+        Self {
+            reason,
+            answer: Answer::Challenge(Box::new(challenge)),
+        }
+    }
+
+    /// Why the request is refused.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// The status of the answer.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match &self.answer {
+            Answer::Challenge(challenge) => challenge.status(),
+            Answer::Unreachable { status, .. } | Answer::Plain(status) => *status,
+        }
+    }
+
+    /// Whether the answer carries a ticket or another way to get a token.
+    #[must_use]
+    pub fn is_challenge(&self) -> bool {
+        matches!(self.answer, Answer::Challenge(_))
+    }
+
+    /// The answer, with an `application/problem+json` body (RFC 9457) unless the dialect has a body of its own.
+    pub fn into_response<B: From<Bytes>>(self) -> Response<B> {
+        let status = self.status();
+        let reason = self.reason;
+        let mut response = match self.answer {
+            Answer::Challenge(challenge) => {
+                let mut challenge = *challenge;
+                if let Some(value) = challenge.headers_mut().get_mut(WWW_AUTHENTICATE) {
+                    value.set_sensitive(true);
+                }
+                challenge
+            }
+            Answer::Unreachable { retry_after, .. } => {
+                let mut response = Response::default();
+                response.headers_mut().insert(WARNING, UNREACHABLE);
+                if let Some(after) = retry_after {
+                    // Rounded up: zero would ask for a storm.
+                    let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+                    response
+                        .headers_mut()
+                        .insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+                }
+                response
+            }
+            Answer::Plain(_) => Response::default(),
+        };
+        *response.status_mut() = status;
+        response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
+        response.extensions_mut().insert(reason);
+        if response.body().is_empty() {
+            response.headers_mut().insert(CONTENT_TYPE, PROBLEM_JSON);
+            *response.body_mut() = problem(status, reason);
+        }
+        response.map(B::from)
+    }
+}
+
+fn problem(status: StatusCode, reason: Reason) -> Bytes {
+    // All parts are our own constants, free of characters that JSON escapes but `"`, which none of them holds.
+    format!(
+        r#"{{"title":"{}","status":{},"detail":"{}","reason":"{}"}}"#,
+        status.canonical_reason().unwrap_or("Refused"),
+        status.as_u16(),
+        reason.advice(),
+        reason.code(),
+    )
+    .into()
+}

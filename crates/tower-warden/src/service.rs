@@ -1,0 +1,134 @@
+//! The tower service.
+
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::AUTHORIZATION;
+use http::{Request, Response};
+use tower_service::Service;
+
+use crate::future::{ResponseFuture, Served};
+use crate::{Access, Engine, Mode, RequestHead, Verdict};
+
+/// Lets only those requests through to `S` that the owner of what they touch permits. See [`WardenLayer`].
+///
+/// Its error is that of `S`; every refusal, and every trouble of its own, is a response.
+///
+/// [`WardenLayer`]: crate::WardenLayer
+#[derive(Debug, Clone)]
+pub struct Warden<S> {
+    inner: S,
+    engine: Engine,
+    keep_authorization: bool,
+}
+
+impl<S> Warden<S> {
+    pub(crate) const fn new(inner: S, engine: Engine, keep_authorization: bool) -> Self {
+        Self {
+            inner,
+            engine,
+            keep_authorization,
+        }
+    }
+
+    /// The engine that judges the requests.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The service behind it.
+    #[must_use]
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The service behind it.
+    #[must_use]
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for Warden<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Send,
+    ReqBody: Send + 'static,
+    ResBody: From<Bytes> + Send + 'static,
+{
+    type Response = Response<ResBody>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future, ResBody, S::Error>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let judgement = self.engine.judge(&RequestHead::of(&request));
+        let mode = judgement.mode();
+        match judgement.into_ready() {
+            Ok(verdict) => match self.admit(mode, verdict, &mut request) {
+                Ok(served) => ResponseFuture::inner(self.inner.call(request), served),
+                Err(response) => ResponseFuture::refused(response),
+            },
+            Err(judgement) if mode == Mode::Shadow => {
+                tokio::spawn(judgement);
+                ResponseFuture::inner(self.inner.call(request), Served::AsIs)
+            }
+            Err(judgement) => {
+                // The one that was polled ready is used; its successor has to be polled anew.
+                let successor = self.inner.clone();
+                let mut warden = Self {
+                    inner: std::mem::replace(&mut self.inner, successor),
+                    engine: self.engine.clone(),
+                    keep_authorization: self.keep_authorization,
+                };
+                ResponseFuture::later(Box::pin(async move {
+                    let verdict = judgement.await;
+                    match warden.admit(mode, verdict, &mut request) {
+                        Ok(served) => {
+                            let response = warden.inner.call(request).await;
+                            response.map(|response| served.finish(response))
+                        }
+                        Err(response) => Ok(response),
+                    }
+                }))
+            }
+        }
+    }
+}
+
+impl<S> Warden<S> {
+    /// Prepares a request for the service behind, or answers it.
+    fn admit<ReqBody, ResBody: From<Bytes>>(
+        &self,
+        mode: Mode,
+        verdict: Verdict,
+        request: &mut Request<ReqBody>,
+    ) -> Result<Served, Response<ResBody>> {
+        if mode == Mode::Shadow {
+            return Ok(Served::AsIs);
+        }
+        match verdict {
+            Verdict::Pass(_) => Ok(Served::AsIs),
+            Verdict::Allow(access) => {
+                let served = match access {
+                    Access::Unmapped => Served::AsIs,
+                    _ => Served::Privately,
+                };
+                if !self.keep_authorization && access.grant().is_some() {
+                    request.headers_mut().remove(AUTHORIZATION);
+                }
+                request.extensions_mut().insert(access);
+                Ok(served)
+            }
+            Verdict::Refuse(refusal) => Err(refusal.into_response()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
