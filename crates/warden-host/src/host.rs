@@ -1,0 +1,292 @@
+//! The host: what it is built from, and what it can do.
+
+mod ams;
+mod builder;
+mod connect;
+mod keepers;
+mod paths;
+mod share;
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::sync::{Mutex, Notify};
+use tower_warden::{Engine, OwnerId, Site};
+use uma_client::{Clock, epoch_seconds};
+use url::Url;
+
+pub use builder::HostBuilder;
+
+pub(crate) use ams::{AmEntry, Ams, am_trouble};
+pub(crate) use keepers::Keepers;
+pub(crate) use paths::PathLocks;
+
+use crate::catalogue::AnyCatalogue;
+use crate::reconcile::Patience;
+use crate::{
+    AmChoice, AnyStore, AuthorizationAnswer, Connection, Error, ErrorKind, HostMaps,
+    HostProtection, Reconciled, ReturnPath, ShareRequest, SharedResource,
+};
+
+/// A host under Warden: its owners, their AMs and what they share. Clones share everything.
+///
+/// What an owner asks for is carried through even when the request that asked for it is dropped half-way.
+#[derive(Clone)]
+pub struct Host {
+    pub(crate) inner: Arc<Inner>,
+    // Apart from the rest, which the engine's protection holds: no circle keeps a host alive.
+    pub(crate) engine: Arc<OnceLock<Engine>>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) store: AnyStore,
+    pub(crate) ams: Ams,
+    pub(crate) maps: HostMaps,
+    pub(crate) keepers: Keepers,
+    pub(crate) catalogue: AnyCatalogue,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) callback_base: Url,
+    pub(crate) own_label: String,
+    pub(crate) paths: PathLocks,
+    pub(crate) reconciling: Mutex<()>,
+    pub(crate) wake: Notify,
+    pub(crate) patience: Patience,
+    publishing: AtomicBool,
+}
+
+impl Inner {
+    /// Now, as stores keep time: seconds since the epoch.
+    pub(crate) fn now(&self) -> i64 {
+        epoch_seconds(self.clock.now())
+    }
+
+    /// Wakes the reconciler, if one was spawned.
+    pub(crate) fn wake_reconciler(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Shows enforcement what was committed.
+    ///
+    /// If the store can't be read just now, it is tried again in the background until it can: what was committed must
+    /// not go unenforced because the caller has given up.
+    pub(crate) async fn publish(self: &Arc<Self>) -> Result<(), Error> {
+        let published = self.maps.refresh(&self.store, &self.ams).await;
+        if published.is_err() && !self.publishing.swap(true, Ordering::SeqCst) {
+            let inner = Arc::clone(self);
+            tokio::spawn(async move {
+                let mut wait = Duration::from_millis(100);
+                while let Err(error) = inner.maps.refresh(&inner.store, &inner.ams).await {
+                    tracing::error!(error = %error, "the maps can't be brought up to date; it is tried again");
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(Duration::from_secs(5));
+                }
+                inner.publishing.store(false, Ordering::SeqCst);
+                // Who failed between the two lines above left it to this task.
+                if let Err(error) = inner.maps.refresh(&inner.store, &inner.ams).await {
+                    tracing::error!(error = %error, "the maps can't be brought up to date");
+                }
+            });
+        }
+        published
+    }
+}
+
+impl Host {
+    /// Begins to build a host over a store.
+    pub fn builder(store: impl Into<AnyStore>) -> HostBuilder {
+        HostBuilder::new(store.into())
+    }
+
+    /// The maps, for `WardenLayer::builder().maps(..)`. What an owner does is in them when the call returns.
+    #[must_use]
+    pub fn maps(&self) -> HostMaps {
+        self.inner.maps.clone()
+    }
+
+    /// What asks each map's AM, with its owner's PAT, for `WardenLayer::builder().protection(..)`.
+    #[must_use]
+    pub fn protection(&self) -> HostProtection {
+        HostProtection::new(Arc::clone(&self.inner))
+    }
+
+    /// Gives the host the engine that enforces its maps: from then on paths that it guards can be shared, and a stop
+    /// purges its cache at once. Only the first engine counts.
+    pub fn attach(&self, engine: Engine) {
+        if self.engine.set(engine).is_err() {
+            tracing::warn!("an engine is attached already; the second one is ignored");
+        }
+    }
+
+    /// The AMs that an owner can choose; with [`AmPolicy::Any`](crate::AmPolicy::Any) those suggested.
+    #[allow(clippy::unused_async, reason = "choices may come from the store")]
+    pub async fn ams(&self) -> Vec<AmChoice> {
+        self.inner.ams.choices()
+    }
+
+    /// Begins to connect an owner to the AM whose issuer is `am`: discovers it, registers this host there if that was
+    /// never done, and gives the URL at the AM to send the owner to.
+    ///
+    /// The answer to it is good once, for ten minutes, for this owner, session and AM. `return_to` is what
+    /// [`Host::finish_connect`] gives back.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::UnknownAm`], [`ErrorKind::ConnectedElsewhere`] while the owner still shares through another AM,
+    /// [`ErrorKind::AmUnreachable`], [`ErrorKind::AmRefused`], and store errors.
+    pub async fn begin_connect(
+        &self,
+        owner: &OwnerId,
+        session: &str,
+        am: &str,
+        return_to: &ReturnPath,
+    ) -> Result<Url, Error> {
+        let (host, owner, session) = (self.clone(), owner.clone(), session.to_owned());
+        let (am, return_to) = (am.to_owned(), return_to.clone());
+        carried_through(async move { host.connect_begin(&owner, &session, &am, &return_to).await })
+            .await
+    }
+
+    /// Finishes what [`Host::begin_connect`] began, with what came to the callback of the AM whose key is `am_key`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::State`] for an answer that is not this owner's, session's and AM's, or that comes a second time or too
+    /// late; [`ErrorKind::NoConsent`] if the owner did not consent; AM and store errors.
+    pub async fn finish_connect(
+        &self,
+        owner: &OwnerId,
+        session: &str,
+        am_key: &str,
+        answer: AuthorizationAnswer,
+    ) -> Result<ReturnPath, Error> {
+        let (host, owner, session) = (self.clone(), owner.clone(), session.to_owned());
+        let am_key = am_key.to_owned();
+        carried_through(async move { host.connect_finish(&owner, &session, &am_key, answer).await })
+            .await
+    }
+
+    /// The owner's connection, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// Store errors.
+    pub async fn connection(&self, owner: &OwnerId) -> Result<Option<Connection>, Error> {
+        self.connection_of(owner).await
+    }
+
+    /// Shares a path: it is denied to all but the owner from the moment that this is committed, then registered at the
+    /// owner's AM, and from then on the AM decides.
+    ///
+    /// Sharing what is shared gives what is there, with name, description, icon, scopes and subtree as asked for now.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::field`] names the field of a request that can't be accepted; nothing is changed then.
+    /// [`ErrorKind::NotConnected`] and [`ErrorKind::NeedsConsent`] before anything is changed.
+    /// [`ErrorKind::AmUnreachable`] and [`ErrorKind::AmRefused`] leave the path denied; [`Host::reconcile`] goes on.
+    pub async fn share(
+        &self,
+        owner: &OwnerId,
+        request: ShareRequest,
+    ) -> Result<SharedResource, Error> {
+        let (host, owner) = (self.clone(), owner.clone());
+        carried_through(async move { host.share_path(&owner, request).await }).await
+    }
+
+    /// Stops sharing a path: when this returns, the path is the host's own again; the registration at the AM is deleted
+    /// in the background. Says whether the path was shared.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::BadPath`] and store errors.
+    pub async fn stop_sharing(&self, owner: &OwnerId, uri: &str) -> Result<bool, Error> {
+        let (host, owner, uri) = (self.clone(), owner.clone(), uri.to_owned());
+        carried_through(async move { host.stop_path(&owner, &uri).await }).await
+    }
+
+    /// What the owner shares, by path.
+    ///
+    /// # Errors
+    ///
+    /// Store errors.
+    pub async fn resources(&self, owner: &OwnerId) -> Result<Vec<SharedResource>, Error> {
+        self.shared_by(owner).await
+    }
+
+    /// What the owner shares at exactly this path.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::BadPath`] and store errors.
+    pub async fn resource(
+        &self,
+        owner: &OwnerId,
+        uri: &str,
+    ) -> Result<Option<SharedResource>, Error> {
+        self.shared_at(owner, uri).await
+    }
+
+    /// Brings what the store says and what the AMs have together: finishes what is pending, deletes at the AM what is no
+    /// longer shared, clears up what an AM did not know, tells AMs new names.
+    ///
+    /// The work of one run is bounded, the longest waiting comes first. It does not mind that something was tried a moment
+    /// ago; the task of [`Host::spawn_reconciler`] does, and waits longer after each failure.
+    ///
+    /// # Errors
+    ///
+    /// Store errors; trouble with AMs is counted in the answer.
+    pub async fn reconcile(&self) -> Result<Reconciled, Error> {
+        let host = self.clone();
+        carried_through(async move { host.reconcile_once(true).await }).await
+    }
+
+    /// Reconciles at once, then every `every`, and whenever an AM did not know a resource. Abort the task to end it.
+    #[must_use]
+    pub fn spawn_reconciler(&self, every: Duration) -> tokio::task::JoinHandle<()> {
+        let host = self.clone();
+        tokio::spawn(async move {
+            loop {
+                let run = host.clone();
+                if let Err(error) =
+                    carried_through(async move { run.reconcile_once(false).await }).await
+                {
+                    tracing::warn!(error = %error, "reconciling failed; it will be tried again");
+                }
+                // Time out or woken: both mean another run.
+                let _ = tokio::time::timeout(every, host.inner.wake.notified()).await;
+            }
+        })
+    }
+
+    /// The site that is shared on: the engine's.
+    pub(crate) fn site(&self) -> Site {
+        self.engine
+            .get()
+            .map_or_else(Site::default, |engine| engine.site().clone())
+    }
+}
+
+/// Runs work in a task of its own, so that a caller who goes away does not leave it half-done.
+async fn carried_through<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(error) => Err(Error::new(
+            ErrorKind::Store,
+            "something went wrong at this site; try again",
+        )
+        .because(error)),
+    }
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host")
+            .field("callback_base", &self.inner.callback_base.as_str())
+            .field("own_label", &self.inner.own_label)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,336 @@
+//! Sharing a path and stopping to: the owner's half of the saga. The AM's half is in [`crate::reconcile`].
+
+use tower_warden::{CanonicalPath, MapState, MethodScopes, OwnerId, Purge};
+use uma_client::Scopes;
+use url::Url;
+use uuid::Uuid;
+
+use super::Host;
+use super::connect::time;
+use crate::reconcile::Settled;
+use crate::store::{Intended, MapRecord, NewShare, RowState, Store as _};
+use crate::{ConnectionState, Error, ErrorKind, ShareRequest, SharedResource};
+
+const MOST_NAME: usize = 255;
+const MOST_DESCRIPTION: usize = 2000;
+const MOST_SCOPES: usize = 64;
+
+impl Host {
+    pub(super) async fn share_path(
+        &self,
+        owner: &OwnerId,
+        request: ShareRequest,
+    ) -> Result<SharedResource, Error> {
+        let inner = &self.inner;
+        let path = read_path(&request.uri)?;
+        check_text(&request.name, MOST_NAME, false)
+            .map_err(|why| Error::new(ErrorKind::BadName, why).at("resource_name"))?;
+        if let Some(description) = &request.description {
+            check_text(description, MOST_DESCRIPTION, true)
+                .map_err(|why| Error::new(ErrorKind::BadDescription, why).at("description"))?;
+        }
+        if let Some(icon) = &request.icon_uri {
+            check_icon(icon)?;
+        }
+        let scopes = read_scopes(&request.scopes)?;
+        self.check_owner(owner, &path).await?;
+        let guarded = self
+            .engine
+            .get()
+            .is_some_and(|engine| engine.enforces(&path, request.subtree));
+        if !guarded {
+            return Err(Error::new(
+                ErrorKind::NotGuarded,
+                "nothing enforces sharing at this path, so it can't be shared",
+            )
+            .at("uri"));
+        }
+        let connection = inner
+            .store
+            .connection(owner)
+            .await?
+            .ok_or_else(not_connected)?;
+        if connection.state != ConnectionState::Connected {
+            return Err(Error::new(
+                ErrorKind::NeedsConsent,
+                format!(
+                    "your connection to {} has ended; connect again",
+                    inner.ams.name(&connection.issuer)
+                ),
+            ));
+        }
+        inner.am(&connection.issuer).await?;
+
+        let site = self.site();
+        let _alone = inner
+            .paths
+            .lock((site.clone(), path.as_key().to_owned()))
+            .await;
+        let share = NewShare {
+            site,
+            path_key: path.as_key().to_owned(),
+            subtree: request.subtree,
+            owner: owner.clone(),
+            issuer: connection.issuer,
+            marker: Uuid::new_v4().to_string(),
+            name: request.name,
+            description: request.description,
+            icon_uri: request.icon_uri,
+            scopes,
+        };
+        let (map, fresh) = match inner.store.share_intended(&share, inner.now()).await? {
+            Intended::Kept { map, fresh } => (*map, fresh),
+            Intended::Taken => {
+                return Err(Error::new(
+                    ErrorKind::AlreadyShared,
+                    "this path is still shared by somebody else",
+                )
+                .at("uri"));
+            }
+            Intended::OtherAm => return Err(not_connected()),
+        };
+        // Denied from here on, before the AM hears of it.
+        inner.publish().await?;
+        if map.state == RowState::Active && map.synced {
+            return Ok(self.shared(map));
+        }
+        self.settle_now(map, fresh).await
+    }
+
+    /// Does the AM's half of a share at once.
+    async fn settle_now(&self, map: MapRecord, fresh: bool) -> Result<SharedResource, Error> {
+        let am = self.inner.am(&map.issuer).await?;
+        match self.settle_one(&am, &map, fresh).await? {
+            Settled::Active(map) => Ok(self.shared(*map)),
+            Settled::Failed(error) => Err(still_guarded(am.name(), error)),
+            Settled::Lost | Settled::Gone | Settled::MovedOn => {
+                let now = self.inner.store.map_at(&map.site, &map.path_key).await?;
+                now.filter(|now| now.state != RowState::Tombstone)
+                    .map(|now| self.shared(now))
+                    .ok_or_else(|| {
+                        Error::new(
+                            ErrorKind::AlreadyShared,
+                            "sharing this path was stopped while it was being protected",
+                        )
+                    })
+            }
+        }
+    }
+
+    /// The owner that counts is the one the host knows. Whether a path exists is nobody else's business.
+    async fn check_owner(&self, owner: &OwnerId, path: &CanonicalPath<'_>) -> Result<(), Error> {
+        let found = self.inner.catalogue.owner_of(path).await.map_err(|error| {
+            Error::new(
+                ErrorKind::Catalogue,
+                "this site could not find out whose that path is; try again later",
+            )
+            .because(error)
+        })?;
+        if found.as_ref() == Some(owner) {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::NotYours,
+            "there is nothing of yours at this path",
+        )
+        .at("uri"))
+    }
+
+    pub(super) async fn stop_path(&self, owner: &OwnerId, uri: &str) -> Result<bool, Error> {
+        let inner = &self.inner;
+        let path = read_path(uri)?;
+        let site = self.site();
+        // Not behind the path's lock: a stop must not wait for an AM. The generation tells late answers from timely ones.
+        let stopped = inner
+            .store
+            .share_stopped(owner, &site, path.as_key(), inner.now())
+            .await?;
+        let Some(map) = stopped else {
+            return Ok(false);
+        };
+        inner.publish().await?;
+        if let Some(engine) = self.engine.get() {
+            engine.purge(Purge::Map(map.id));
+        }
+        // What is left to do is the AM's copy, which lets nobody in any more.
+        let host = self.clone();
+        tokio::spawn(async move { host.clean_up(map).await });
+        Ok(true)
+    }
+
+    async fn clean_up(&self, map: MapRecord) {
+        let _alone = self
+            .inner
+            .paths
+            .lock((map.site.clone(), map.path_key.clone()))
+            .await;
+        // Another share or a run of the reconciler may have been first.
+        let now = match self.inner.store.map_at(&map.site, &map.path_key).await {
+            Ok(Some(now)) if now.generation == map.generation => now,
+            Ok(_) => return,
+            Err(error) => {
+                tracing::warn!(map = %map.id, error = %error, "a registration at an AM waits to be deleted");
+                return;
+            }
+        };
+        let Ok(am) = self.inner.am(&now.issuer).await else {
+            return;
+        };
+        if let Err(error) = self.settle_one(&am, &now, false).await {
+            tracing::warn!(map = %map.id, error = %error, "a registration at an AM waits to be deleted");
+        }
+    }
+
+    pub(super) async fn shared_by(&self, owner: &OwnerId) -> Result<Vec<SharedResource>, Error> {
+        let maps = self.inner.store.maps_of(owner).await?;
+        Ok(maps
+            .into_iter()
+            .filter(|map| map.state != RowState::Tombstone)
+            .map(|map| self.shared(map))
+            .collect())
+    }
+
+    pub(super) async fn shared_at(
+        &self,
+        owner: &OwnerId,
+        uri: &str,
+    ) -> Result<Option<SharedResource>, Error> {
+        let path = read_path(uri)?;
+        let map = self.inner.store.map_at(&self.site(), path.as_key()).await?;
+        Ok(map
+            .filter(|map| map.owner == *owner && map.state != RowState::Tombstone)
+            .map(|map| self.shared(map)))
+    }
+
+    /// A row as its owner sees it.
+    fn shared(&self, map: MapRecord) -> SharedResource {
+        let am_name = self.inner.ams.name(&map.issuer);
+        let state = match map.state {
+            _ if map.broken => MapState::Suspect,
+            RowState::Pending | RowState::Tombstone => MapState::Pending,
+            RowState::Active => MapState::Active,
+            RowState::Suspect => MapState::Suspect,
+            RowState::Lost => MapState::Lost,
+        };
+        let problem = if map.broken {
+            Some(String::from(
+                "what this site has stored about it is damaged; nobody is let in",
+            ))
+        } else {
+            map.problem.or_else(|| match state {
+                MapState::Pending => Some(format!("it is being registered at {am_name}; nobody is let in until then")),
+                MapState::Suspect => Some(format!("{am_name} does not know it; this site is looking into that, and nobody is let in until then")),
+                MapState::Lost => Some(format!("it is gone at {am_name}, and nobody is let in; share it again, or stop sharing it")),
+                _ => None,
+            })
+        };
+        SharedResource {
+            uri: crate::maps::path_of_key(&map.path_key)
+                .map_or_else(|| map.path_key.clone(), |path| path.to_uri()),
+            name: map.name,
+            description: map.description,
+            icon_uri: map.icon_uri,
+            resource_id: map.resource_id.map(|id| id.as_str().to_owned()),
+            am: map.issuer,
+            am_name,
+            scopes: map.scopes.to_strings(),
+            state,
+            problem,
+            subtree: map.subtree,
+            policy_uri: map.policy_uri,
+            since: time(map.created),
+        }
+    }
+}
+
+fn not_connected() -> Error {
+    Error::new(
+        ErrorKind::NotConnected,
+        "you are not connected to an authorization manager; connect to one first",
+    )
+}
+
+/// The AM failed, and the path stays guarded: that is the point of the order of steps.
+fn still_guarded(name: &str, error: Error) -> Error {
+    let text = match error.kind() {
+        ErrorKind::AmUnreachable => {
+            format!(
+                "{name} can't be reached; the path is being protected already, nobody is let in, and this site will try again"
+            )
+        }
+        ErrorKind::AmRefused => {
+            format!(
+                "{name} did not register the path; it stays protected and nobody is let in until you share it again or stop sharing it"
+            )
+        }
+        _ => return error,
+    };
+    Error::new(error.kind(), text).because(error)
+}
+
+/// Reads the path of a resource as a form or a caller spells it: a path alone, as requests spell it.
+pub(super) fn read_path(uri: &str) -> Result<CanonicalPath<'static>, Error> {
+    let bad = |text: String| Error::new(ErrorKind::BadPath, text).at("uri");
+    if !uri.starts_with('/') {
+        return Err(bad(String::from(
+            "give the path alone, from its first `/` on, without scheme and host",
+        )));
+    }
+    if uri.contains(['?', '#']) {
+        return Err(bad(String::from(
+            "give the path alone, without query and fragment; a `?` or `#` in a name is written %3F or %23",
+        )));
+    }
+    CanonicalPath::parse(uri)
+        .map(CanonicalPath::into_owned)
+        .map_err(|error| bad(error.to_string()).because(error))
+}
+
+fn check_text(text: &str, most: usize, lines: bool) -> Result<(), String> {
+    let length = text.chars().count();
+    if text.trim().is_empty() || length > most {
+        return Err(format!("give 1 to {most} characters"));
+    }
+    if text
+        .chars()
+        .any(|c| c.is_control() && !(lines && matches!(c, '\n' | '\r' | '\t')))
+    {
+        return Err(String::from("leave out control characters"));
+    }
+    Ok(())
+}
+
+fn check_icon(icon: &str) -> Result<(), Error> {
+    let bad = || Error::new(ErrorKind::BadIcon, "give an http or https URL").at("icon_uri");
+    let url = Url::parse(icon).map_err(|error| bad().because(error))?;
+    let plain = url.username().is_empty() && url.password().is_none();
+    if icon.len() > 2048
+        || !matches!(url.scheme(), "http" | "https")
+        || !plain
+        || url.host().is_none()
+    {
+        return Err(bad());
+    }
+    Ok(())
+}
+
+fn read_scopes(texts: &[String]) -> Result<Scopes, Error> {
+    let bad = || {
+        Error::new(
+            ErrorKind::BadScope,
+            "a scope is a word or a URL without blanks",
+        )
+        .at("scopes")
+    };
+    if texts.is_empty() {
+        return MethodScopes::default().all().ok_or_else(bad);
+    }
+    if texts.len() > MOST_SCOPES {
+        return Err(Error::new(
+            ErrorKind::BadScope,
+            format!("give at most {MOST_SCOPES} scopes"),
+        )
+        .at("scopes"));
+    }
+    Scopes::parse(texts.iter().map(String::as_str)).map_err(|error| bad().because(error))
+}

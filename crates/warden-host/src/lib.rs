@@ -1,0 +1,77 @@
+//! What a host under Warden keeps: which owner is connected to which authorization manager (AM), which paths are shared,
+//! the tokens that this takes, and the pages on which an owner steers it.
+//!
+//! [`Host`] is the whole of it: connect an owner to an AM, share a path, list, stop sharing. Its two doors to enforcement
+//! are [`Host::maps`] and [`Host::protection`], which a `tower_warden::WardenLayer` is built with; after that
+//! [`Host::attach`] gives the layer's engine back to the host, so that what an owner does holds at once.
+//!
+//! ```no_run
+//! use tower_warden::{CanonicalPath, OwnerId};
+//! use uma_client::Issuer;
+//! use warden_host::{AmPolicy, AmSetting, AnyStore, BoxError, Catalogue, Host, SealingKey};
+//!
+//! /// `/people/{person}/…` is the person's.
+//! struct People;
+//!
+//! impl Catalogue for People {
+//!     async fn owner_of(&self, path: &CanonicalPath<'_>) -> Result<Option<OwnerId>, BoxError> {
+//!         let mut segments = path.segments();
+//!         Ok(match (segments.next(), segments.next()) {
+//!             (Some("people"), Some(person)) => Some(OwnerId::new(person)),
+//!             _ => None,
+//!         })
+//!     }
+//! }
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let key = SealingKey::from_file("data/sealing.key")?;
+//! let store = AnyStore::open("sqlite://data/host.db", key).await?;
+//! let am = AmSetting::new(Issuer::parse("https://am.example")?).with_name("Example AM");
+//! let host = Host::builder(store)
+//!     .callback_base("https://host.example/uma/callback".parse()?)
+//!     .ams(AmPolicy::Only(vec![am]))
+//!     .catalogue(People)
+//!     .build()
+//!     .await?;
+//! let _ = (host.maps(), host.protection());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Secrets
+//!
+//! Tokens and client secrets are sealed one by one with a [`SealingKey`] before they reach the store, bound to the row,
+//! owner, AM and column they belong to. RPTs are never stored. A key that does not fit the store refuses to start.
+
+mod am_key;
+mod catalogue;
+mod connection;
+mod error;
+mod host;
+mod maps;
+mod policy;
+mod protection;
+mod reconcile;
+mod resource;
+mod return_path;
+mod seal;
+pub mod store;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+#[cfg(feature = "web")]
+pub mod web;
+
+pub use catalogue::{BoxError, Catalogue};
+pub use connection::{AuthorizationAnswer, Connection, ConnectionState};
+pub use error::{Error, ErrorKind};
+pub use host::{Host, HostBuilder};
+pub use maps::HostMaps;
+pub use policy::{AmChoice, AmPolicy, AmSetting};
+pub use protection::HostProtection;
+pub use reconcile::Reconciled;
+pub use resource::{ShareRequest, SharedResource};
+pub use return_path::ReturnPath;
+pub use seal::SealingKey;
+pub use store::AnyStore;

@@ -1,0 +1,189 @@
+//! The host's maps as enforcement sees them: a snapshot of the store that follows its epoch.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::Mutex;
+use tower_warden::{
+    Am, Audience, CanonicalPath, Lookup, MapId, MapIndex, MapState, ResourceMap, ResourceMaps,
+    Target,
+};
+use uma_client::{Issuer, ResourceId};
+
+use crate::host::Ams;
+use crate::store::{Changes, MapRecord, RowState, Store as _};
+use crate::{AnyStore, Error, ErrorKind};
+
+/// The id that stands in maps which have none yet. They are denied whatever it is.
+const UNREGISTERED: &str = "unregistered";
+
+/// The maps of a [`Host`](crate::Host), for `WardenLayer::builder().maps(..)`. Clones share them.
+///
+/// Looking up waits for nothing. A path whose row in the store can't be understood is denied; the others are not touched.
+#[derive(Clone)]
+pub struct HostMaps {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    index: ArcSwap<MapIndex>,
+    followed: Mutex<Followed>,
+}
+
+/// What the index was made of.
+#[derive(Default)]
+struct Followed {
+    epoch: i64,
+    maps: HashMap<MapId, Arc<ResourceMap>>,
+}
+
+impl HostMaps {
+    pub(crate) fn empty() -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                index: ArcSwap::from_pointee(MapIndex::default()),
+                followed: Mutex::new(Followed::default()),
+            }),
+        }
+    }
+
+    /// The maps as they are now.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<MapIndex> {
+        self.shared.index.load_full()
+    }
+
+    /// Catches up with the store. When this returns, everything that was committed before it was called is in force.
+    pub(crate) async fn refresh(&self, store: &AnyStore, ams: &Ams) -> Result<(), Error> {
+        // One at a time, and read under the lock: an older state can't be put over a newer one.
+        let mut followed = self.shared.followed.lock().await;
+        let mut changes = store.changes_since(followed.epoch).await?;
+        if changes.epoch == followed.epoch {
+            return Ok(());
+        }
+        if changes.epoch < followed.epoch {
+            tracing::error!(
+                "the store has gone back in time, as after a restored backup; all maps are loaded anew"
+            );
+            followed.epoch = 0;
+            followed.maps.clear();
+            changes = store.changes_since(0).await?;
+        }
+        let Changes { epoch, maps } = changes;
+        let mut enforced = HashMap::new();
+        for record in maps {
+            if record.state == RowState::Tombstone {
+                followed.maps.remove(&record.id);
+                continue;
+            }
+            let am = match enforced.get(&record.issuer) {
+                Some(am) => Arc::clone(am),
+                None => {
+                    let am = enforced_am(store, ams, &record.issuer).await?;
+                    enforced.insert(record.issuer.clone(), Arc::clone(&am));
+                    am
+                }
+            };
+            let id = record.id;
+            match map_of(&record, am) {
+                Some(map) => followed.maps.insert(id, Arc::new(map)),
+                // A key that can't be read is one that no request can have.
+                None => followed.maps.remove(&id),
+            };
+        }
+        let index = MapIndex::build(followed.maps.values().cloned()).map_err(|error| {
+            Error::new(ErrorKind::Store, "two stored maps have one path").because(error)
+        })?;
+        self.shared.index.store(Arc::new(index));
+        followed.epoch = epoch;
+        Ok(())
+    }
+}
+
+/// The AM of a map. One that this host no longer works with, or whose secrets it can't unseal, expects an audience that no
+/// answer has. A store that can't be read is an error: the maps then stay as they were.
+async fn enforced_am(store: &AnyStore, ams: &Ams, issuer: &Issuer) -> Result<Arc<Am>, Error> {
+    match ams.known(store, issuer).await {
+        Ok(Some(entry)) => return Ok(Arc::clone(&entry.enforced)),
+        Ok(None) => {
+            tracing::error!(am = %issuer, "this host no longer works with an AM that maps are at; they are denied");
+        }
+        Err(error) if error.kind() == ErrorKind::Store => return Err(error),
+        Err(error) => {
+            tracing::error!(am = %issuer, error = %error, "an AM that maps are at can't be used; they are denied");
+        }
+    }
+    Ok(Arc::new(Am::new(
+        issuer.clone(),
+        Audience::Expect(String::new()),
+    )))
+}
+
+fn map_of(record: &MapRecord, am: Arc<Am>) -> Option<ResourceMap> {
+    let path = path_of_key(&record.path_key)?;
+    let resource_id = match &record.resource_id {
+        Some(id) => id.clone(),
+        None => ResourceId::parse(UNREGISTERED).ok()?,
+    };
+    let unusable = record.broken || *am.audience() == Audience::Expect(String::new());
+    let state = match record.state {
+        _ if unusable => MapState::Suspect,
+        RowState::Active if record.resource_id.is_some() => MapState::Active,
+        RowState::Active | RowState::Pending | RowState::Tombstone => MapState::Pending,
+        RowState::Suspect => MapState::Suspect,
+        RowState::Lost => MapState::Lost,
+    };
+    Some(
+        ResourceMap::new(
+            path,
+            record.owner.clone(),
+            am,
+            resource_id,
+            record.scopes.clone(),
+        )
+        .with_id(record.id)
+        .with_site(record.site.clone())
+        .with_subtree(record.subtree)
+        .with_state(state),
+    )
+}
+
+/// The path that a stored key stands for.
+pub(crate) fn path_of_key(key: &str) -> Option<CanonicalPath<'static>> {
+    // A key is decoded: a `%` in it is a letter.
+    let escaped = key.replace('%', "%25");
+    let path = CanonicalPath::parse(&escaped).ok()?.into_owned();
+    (path.as_key() == key).then_some(path)
+}
+
+impl ResourceMaps for HostMaps {
+    fn find(&self, target: &Target<'_>) -> Lookup {
+        self.shared.index.load().find(target).into()
+    }
+}
+
+impl fmt::Debug for HostMaps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HostMaps")
+            .field("index", &*self.shared.index.load())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_read_back_as_they_were() {
+        for uri in ["/", "/a", "/a/b%25c", "/%C3%A4%20x", "/a%3Fb", "/50%25/x;y"] {
+            let path = CanonicalPath::parse(uri).unwrap();
+            assert_eq!(path_of_key(path.as_key()).as_ref(), Some(&path), "{uri}");
+        }
+        for bad in ["", "a", "/a/", "//", "/a/../b", "/a\0"] {
+            assert_eq!(path_of_key(bad), None, "{bad:?}");
+        }
+    }
+}

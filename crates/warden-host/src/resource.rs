@@ -1,0 +1,119 @@
+//! What an owner shares: as asked for, and as kept.
+
+use std::time::SystemTime;
+
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+use tower_warden::MapState;
+use uma_client::Issuer;
+use url::Url;
+
+/// What an owner asks to share.
+///
+/// ```
+/// use warden_host::ShareRequest;
+///
+/// let request = ShareRequest::new("/albums/alice/summer", "Summer").scopes(["view"]).subtree(true);
+/// # let _ = request;
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct ShareRequest {
+    pub(crate) uri: String,
+    pub(crate) name: String,
+    pub(crate) description: Option<String>,
+    pub(crate) icon_uri: Option<String>,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) subtree: bool,
+}
+
+impl ShareRequest {
+    /// A request to share the path `uri` (percent-encoded, without host and query) under `name` (1 to 255 characters).
+    pub fn new(uri: impl Into<String>, name: impl Into<String>) -> Self {
+        Self {
+            uri: uri.into(),
+            name: name.into(),
+            description: None,
+            icon_uri: None,
+            scopes: Vec::new(),
+            subtree: false,
+        }
+    }
+
+    /// Sets the description (at most 2000 characters); an empty one is none.
+    pub fn description(mut self, description: impl Into<String>) -> Self {
+        self.description = Some(description.into()).filter(|text| !text.is_empty());
+        self
+    }
+
+    /// Sets the http or https URL of an icon; an empty one is none.
+    pub fn icon_uri(mut self, icon_uri: impl Into<String>) -> Self {
+        self.icon_uri = Some(icon_uri.into()).filter(|text| !text.is_empty());
+        self
+    }
+
+    /// Sets the scopes that may be granted; none stands for all that the host knows.
+    pub fn scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
+        self.scopes = scopes
+            .into_iter()
+            .map(Into::into)
+            .filter(|scope| !scope.is_empty())
+            .collect();
+        self
+    }
+
+    /// Says whether everything below the path is shared, too.
+    pub fn subtree(mut self, subtree: bool) -> Self {
+        self.subtree = subtree;
+        self
+    }
+}
+
+/// A path that an owner shares.
+///
+/// Serialised, it is `{uri, name, resource_id, am, scopes, state, subtree, policy_uri}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SharedResource {
+    /// The path, percent-encoded.
+    pub uri: String,
+    /// The name that the owner gave it.
+    pub name: String,
+    /// The description, if the owner gave one.
+    pub description: Option<String>,
+    /// The URL of an icon, if the owner gave one.
+    pub icon_uri: Option<String>,
+    /// The resource's id at the AM, once it is registered there.
+    pub resource_id: Option<String>,
+    /// The AM that decides.
+    pub am: Issuer,
+    /// The AM's name as shown to people.
+    pub am_name: String,
+    /// The scopes that may be granted.
+    pub scopes: Vec<String>,
+    /// Where it stands in its life; only [`MapState::Active`] lets anyone but the owner in.
+    pub state: MapState,
+    /// What is wrong with it, in words for the owner.
+    pub problem: Option<String>,
+    /// Whether everything below the path is shared, too.
+    pub subtree: bool,
+    /// The page at the AM on which the owner sets the policy, if the AM named one.
+    pub policy_uri: Option<Url>,
+    /// Since when it has been shared.
+    pub since: SystemTime,
+}
+
+impl Serialize for SharedResource {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut out = serializer.serialize_struct("SharedResource", 8)?;
+        out.serialize_field("uri", &self.uri)?;
+        out.serialize_field("name", &self.name)?;
+        out.serialize_field("resource_id", &self.resource_id)?;
+        out.serialize_field("am", self.am.as_str())?;
+        out.serialize_field("scopes", &self.scopes)?;
+        out.serialize_field("state", self.state.as_str())?;
+        out.serialize_field("subtree", &self.subtree)?;
+        out.serialize_field("policy_uri", &self.policy_uri.as_ref().map(Url::as_str))?;
+        out.end()
+    }
+}

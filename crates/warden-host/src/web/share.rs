@@ -1,0 +1,366 @@
+//! Sharing: the form, and what it asks for.
+
+use std::borrow::Cow;
+
+use askama::Template;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::StatusCode;
+use tower_warden::{CanonicalPath, MapState, OwnerId};
+
+use super::failure::Failure;
+use super::forms::{FieldError, Fields};
+use super::lookup::{self, Found};
+use super::model::{Kind, ResourceView, Settings, Standing};
+use super::pages::{Pages, Shell, Visit, html, see_other};
+use super::{returns, text};
+use crate::{Connection, ConnectionState, ReturnPath, ShareRequest};
+
+/// Says that the check boxes were shown, so that none ticked means none, not "all that the host knows".
+const CHOSEN: &str = "chosen";
+
+/// The share form as filled in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct ShareForm {
+    pub(crate) uri: String,
+    pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) icon_uri: String,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) chosen: bool,
+    pub(crate) subtree: bool,
+    pub(crate) return_to: Option<ReturnPath>,
+}
+
+/// A check box of the form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Choice {
+    pub(crate) scope: String,
+    pub(crate) word: String,
+    pub(crate) ticked: bool,
+}
+
+/// A message beside a field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Complaint {
+    pub(crate) field: &'static str,
+    pub(crate) text: Cow<'static, str>,
+}
+
+impl ShareForm {
+    /// Reads the form from the fields of a link (`name`) or of a form (`resource_name`).
+    pub(crate) fn read(fields: &Fields) -> Result<Self, FieldError> {
+        let name = match fields.optional("resource_name")? {
+            Some(name) => Some(name),
+            None => fields.optional("name")?,
+        };
+        let owned = |value: Option<&str>| value.unwrap_or_default().to_owned();
+        Ok(Self {
+            uri: owned(fields.optional("uri")?),
+            name: owned(name),
+            description: owned(fields.optional("description")?),
+            icon_uri: owned(fields.optional("icon_uri")?),
+            scopes: fields
+                .all("scopes")
+                .filter(|scope| !scope.is_empty())
+                .map(ToOwned::to_owned)
+                .collect(),
+            chosen: fields.flag(CHOSEN)?,
+            subtree: fields.flag("subtree")?,
+            return_to: returns::asked(fields),
+        })
+    }
+
+    /// Names the resource by the last segment of its path if it has no name.
+    pub(crate) fn with_usual_name(mut self) -> Self {
+        if self.name.is_empty()
+            && let Ok(path) = CanonicalPath::parse(&self.uri)
+            && let Some(last) = path.segments().next_back()
+        {
+            last.clone_into(&mut self.name);
+        }
+        self
+    }
+
+    /// What is missing, and the status that says so.
+    fn complaints(&self) -> Option<(StatusCode, Vec<Complaint>)> {
+        let missing: Vec<Complaint> = [
+            ("uri", self.uri.is_empty(), text::SHARE_URI_EMPTY),
+            (
+                "resource_name",
+                self.name.is_empty(),
+                text::SHARE_NAME_EMPTY,
+            ),
+        ]
+        .into_iter()
+        .filter(|(_, is_missing, _)| *is_missing)
+        .map(|(field, _, text)| Complaint {
+            field,
+            text: text.into(),
+        })
+        .collect();
+        if !missing.is_empty() {
+            return Some((StatusCode::BAD_REQUEST, missing));
+        }
+        let none_ticked = self.chosen && self.scopes.is_empty();
+        none_ticked.then(|| {
+            let complaint = Complaint {
+                field: "scopes",
+                text: text::SHARE_SCOPES_NONE.into(),
+            };
+            (StatusCode::UNPROCESSABLE_ENTITY, vec![complaint])
+        })
+    }
+
+    /// The check boxes: those that the form offers, then what else was asked for. Unless chosen before, all are ticked, as
+    /// that is what sharing without a choice means, and nobody gets in by it.
+    pub(crate) fn choices(&self) -> Vec<Choice> {
+        let all = self.scopes.is_empty() && !self.chosen;
+        let others = self
+            .scopes
+            .iter()
+            .map(String::as_str)
+            .filter(|scope| !text::ACTIONS.contains(scope));
+        text::ACTIONS
+            .into_iter()
+            .chain(others)
+            .map(|scope| Choice {
+                scope: scope.to_owned(),
+                word: text::action(scope).to_owned(),
+                ticked: all || self.scopes.iter().any(|asked| asked == scope),
+            })
+            .collect()
+    }
+
+    /// The link to the form, filled in like this; a description too long for a link is left behind.
+    pub(crate) fn href(&self) -> String {
+        let whole = self.href_with(&self.description);
+        if ReturnPath::parse(&whole).is_some() {
+            whole
+        } else {
+            self.href_with("")
+        }
+    }
+
+    fn href_with(&self, description: &str) -> String {
+        let mut pairs = vec![
+            ("uri", self.uri.as_str()),
+            ("name", self.name.as_str()),
+            ("description", description),
+            ("icon_uri", self.icon_uri.as_str()),
+            (
+                "return_to",
+                self.return_to.as_ref().map_or("", ReturnPath::as_str),
+            ),
+        ];
+        pairs.extend(self.scopes.iter().map(|scope| ("scopes", scope.as_str())));
+        pairs.push((CHOSEN, if self.chosen { "on" } else { "" }));
+        pairs.push(("subtree", if self.subtree { "on" } else { "" }));
+        pairs.retain(|(_, value)| !value.is_empty());
+        returns::with_query("/uma/share", pairs)
+    }
+
+    fn request(&self) -> ShareRequest {
+        ShareRequest::new(self.uri.as_str(), self.name.as_str())
+            .description(self.description.as_str())
+            .icon_uri(self.icon_uri.as_str())
+            .scopes(self.scopes.iter().map(String::as_str))
+            .subtree(self.subtree)
+    }
+}
+
+/// What there is to know before sharing, from the owner's connection.
+pub(crate) fn connect_hint(connection: Option<&Connection>) -> Option<&'static str> {
+    match connection.map(|connection| connection.state) {
+        None => Some(text::SHARE_CONNECT_FIRST),
+        Some(ConnectionState::NeedsConsent) => Some(text::SHARE_RECONNECT_FIRST),
+        Some(ConnectionState::Connected) => None,
+    }
+}
+
+#[derive(Template)]
+#[template(path = "share.html")]
+struct SharePage<'a> {
+    shell: Shell<'a>,
+    form: &'a ShareForm,
+    hint: Option<&'static str>,
+    complaints: &'a [Complaint],
+    /// What went wrong that is about no field.
+    trouble: Option<Cow<'static, str>>,
+    standing: Standing,
+    covered_by: Option<String>,
+}
+
+impl SharePage<'_> {
+    fn complaint(&self, field: &str) -> Option<&str> {
+        self.complaints
+            .iter()
+            .find(|complaint| complaint.field == field)
+            .map(|complaint| complaint.text.as_ref())
+    }
+}
+
+#[derive(Template)]
+#[template(path = "shared.html")]
+struct SharedPage<'a> {
+    shell: Shell<'a>,
+    resource: ResourceView,
+    stop: String,
+    back: &'a str,
+}
+
+/// `GET /uma/share`
+pub(crate) async fn form(State(pages): State<Pages>, request: Request) -> Response {
+    let visit = pages.visit(request).await;
+    let Some(me) = &visit.signed_in else {
+        return visit.sign_in_first(&pages, None);
+    };
+    match show_form(&pages, &visit, &me.owner).await {
+        Ok(response) => response,
+        Err(failure) => pages.refuse(visit.wants_json, &failure),
+    }
+}
+
+async fn show_form(pages: &Pages, visit: &Visit, owner: &OwnerId) -> Result<Response, Failure> {
+    visit.fields.required("uri")?;
+    let mut form = ShareForm::read(&visit.fields)?.with_usual_name();
+    form.return_to = visit.wish();
+    let found = lookup::at(pages.host(), owner, &form.uri).await?;
+    let connection = pages.host().connection(owner).await?;
+    if let Found::Exact(resource) = found {
+        let resource = ResourceView::of(&resource, connection.as_ref());
+        let heading = text::panel_title(&resource.name);
+        let mut shell = pages.shell(&heading);
+        shell.notice = visit.notice();
+        let back = form
+            .return_to
+            .as_ref()
+            .map_or(returns::LIST_PATH, ReturnPath::as_str);
+        let stop = super::stop::href(&resource.uri, form.return_to.as_ref());
+        return Ok(html(
+            StatusCode::OK,
+            &SharedPage {
+                shell,
+                resource,
+                stop,
+                back,
+            },
+        ));
+    }
+    let heading = heading(&form);
+    let mut shell = pages.shell(&heading);
+    shell.notice = visit.notice();
+    let (standing, covered_by) = match &found {
+        Found::Covered(resource) => {
+            let covering = ResourceView::of(resource, connection.as_ref());
+            (covering.standing, Some(text::covered_by(&covering.uri)))
+        }
+        _ => (Standing::unprotected(), None),
+    };
+    Ok(html(
+        StatusCode::OK,
+        &SharePage {
+            shell,
+            form: &form,
+            hint: connect_hint(connection.as_ref()),
+            complaints: &[],
+            trouble: None,
+            standing,
+            covered_by,
+        },
+    ))
+}
+
+fn heading(form: &ShareForm) -> String {
+    format!("{} {}", text::SHARE_HEADING, form.name)
+        .trim_end()
+        .to_owned()
+}
+
+/// `POST /uma/register-resource`
+pub(crate) async fn register(State(pages): State<Pages>, request: Request) -> Response {
+    let visit = match pages.visit_with_form(request).await {
+        Ok(visit) => visit,
+        Err(response) => return response,
+    };
+    let mut form = match ShareForm::read(&visit.fields) {
+        Ok(form) => form,
+        Err(error) => return pages.refuse(visit.wants_json, &error.into()),
+    };
+    form.return_to = visit.wish();
+    let Some(me) = &visit.signed_in else {
+        return visit.sign_in_first(&pages, Some(&form.href()));
+    };
+    if let Some((status, complaints)) = form.complaints() {
+        return again(&pages, &visit, &form, status, complaints, None);
+    }
+    match pages.host().share(&me.owner, form.request()).await {
+        Ok(resource) => {
+            let code = if resource.state == MapState::Active {
+                "shared"
+            } else {
+                "pending"
+            };
+            let back = form
+                .return_to
+                .as_ref()
+                .map_or(returns::LIST_PATH, ReturnPath::as_str);
+            see_other(&returns::with_notice(back, code))
+        }
+        Err(error) if error.wants_connection() && !visit.wants_json => see_other(
+            &returns::with_query("/uma/connect", [("return_to", form.href().as_str())]),
+        ),
+        Err(error) => refuse(&pages, &visit, &form, &error.into()),
+    }
+}
+
+fn refuse(pages: &Pages, visit: &Visit, form: &ShareForm, failure: &Failure) -> Response {
+    if visit.wants_json || !failure.is_about_the_form() {
+        return pages.refuse(visit.wants_json, failure);
+    }
+    match failure.field {
+        Some(field) => {
+            let text = failure.text.clone();
+            let complaints = vec![Complaint { field, text }];
+            again(pages, visit, form, failure.status, complaints, None)
+        }
+        None => {
+            let trouble = Some(failure.text.clone());
+            again(pages, visit, form, failure.status, Vec::new(), trouble)
+        }
+    }
+}
+
+/// The form once more, filled in as it was, with what is wrong.
+fn again(
+    pages: &Pages,
+    visit: &Visit,
+    form: &ShareForm,
+    status: StatusCode,
+    complaints: Vec<Complaint>,
+    trouble: Option<Cow<'static, str>>,
+) -> Response {
+    if visit.wants_json {
+        let mut failure = Failure::new(status, text::SUMMARY_HEADING, text::FORM_HEADING);
+        if let Some(complaint) = complaints.into_iter().next() {
+            failure.field = Some(complaint.field);
+            failure.text = complaint.text;
+        }
+        return pages.refuse(true, &failure);
+    }
+    let heading = heading(form);
+    let mut shell = pages.shell(&heading);
+    shell.erroneous = true;
+    html(
+        status,
+        &SharePage {
+            shell,
+            form,
+            hint: None,
+            complaints: &complaints,
+            trouble,
+            standing: Standing::unprotected(),
+            covered_by: None,
+        },
+    )
+}

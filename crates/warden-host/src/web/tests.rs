@@ -1,0 +1,6 @@
+//! The pages through the router, over a real host in memory and an AM that follows a script.
+
+mod protection;
+mod refusals;
+mod site;
+mod story;
