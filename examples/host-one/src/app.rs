@@ -1,0 +1,90 @@
+//! The whole service: pages and API, with Warden and the sign-in around them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WARNING, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, Method};
+use axum::middleware;
+use axum::response::IntoResponse;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::csrf::CsrfLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::trace::TraceLayer;
+use tower_warden::{Unmapped, WardenLayer};
+use warden_host::{Host, web};
+
+use crate::data::Data;
+use crate::session::{self, SessionKey, Sessions, SignedIn};
+use crate::{Failure, api, pages};
+
+/// What can be set of the service.
+pub(crate) struct AppOptions {
+    pub(crate) unmapped: Unmapped,
+    pub(crate) cache_ttl: Duration,
+    pub(crate) allow_origin: Vec<String>,
+    pub(crate) session_key: SessionKey,
+}
+
+/// Puts everything together around a host.
+pub(crate) fn app(host: &Host, options: AppOptions) -> Result<Router, Failure> {
+    let warden = WardenLayer::builder()
+        .maps(host.maps())
+        .protection(host.protection())
+        .guard("/api", options.unmapped)
+        .realm("host-one")
+        .cache_ttl(options.cache_ttl)
+        .own_access(|extensions, owner| {
+            let signed_in: Option<&SignedIn> = extensions.get();
+            signed_in.is_some_and(|signed_in| signed_in.user() == owner.as_str())
+        })
+        .outermost()
+        .build()?;
+    host.attach(warden.engine().clone());
+
+    let sharing = web::router(host.clone(), Sessions)
+        .title("Host One")
+        .build()?;
+    let routes = Router::new()
+        .merge(pages::router(host.clone(), options.session_key.clone()))
+        .merge(sharing)
+        .merge(api::router(Arc::new(Data::demo())));
+
+    // Around the finished router, so that nothing that is added to it escapes.
+    let guarded = Router::new().fallback_service(tower::Layer::layer(&warden, routes));
+    // A page of an allowed origin may call the API, whose answers to it lean on its token. The cookie, which the owner's
+    // door and the forms lean on, does not come along: it is SameSite, and the forms check the origin by themselves.
+    let mut csrf = CsrfLayer::new();
+    for origin in &options.allow_origin {
+        csrf = csrf.add_trusted_origin(origin)?;
+    }
+    let mut app = guarded
+        .layer(RequestBodyLimitLayer::new(64 * 1024))
+        .layer(middleware::from_fn_with_state(
+            options.session_key,
+            session::remember,
+        ))
+        .layer(csrf.with_rejection_response(|_| pages::foreign_form().into_response()));
+    // Without an origin to allow, `OPTIONS` is a verb like any other.
+    if !options.allow_origin.is_empty() {
+        app = app.layer(cors(&options.allow_origin)?);
+    }
+    Ok(app
+        .layer(CatchPanicLayer::new())
+        .layer(TraceLayer::new_for_http()))
+}
+
+/// Outside Warden: it answers preflights, and its fields stand on refusals, too.
+fn cors(origins: &[String]) -> Result<CorsLayer, Failure> {
+    let origins = origins
+        .iter()
+        .map(|origin| HeaderValue::from_str(origin))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins))
+        .allow_methods([Method::GET, Method::HEAD, Method::PUT, Method::DELETE])
+        .allow_headers([AUTHORIZATION, CONTENT_TYPE])
+        .expose_headers([WWW_AUTHENTICATE, WARNING, RETRY_AFTER]))
+}

@@ -1,0 +1,269 @@
+//! `host-one serve`: listeners, the AM, the host, and a quiet end.
+
+use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use axum_extra::extract::cookie::Key;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tower_warden::Unmapped;
+use uma_client::{AmClient, AmProfile, ClientCredentials, Http, Issuer, ReqwestTransport, Secret};
+use warden_host::{AmPolicy, AmSetting, AnyStore, Host, SealingKey};
+
+use crate::Failure;
+use crate::app::{AppOptions, app};
+use crate::embedded::{self, EmbeddedAm};
+use crate::log::Log;
+use crate::options::{AmAddress, Database, Profile, ServeOptions, UnmappedChoice};
+use crate::people::People;
+use crate::session::SessionKey;
+
+/// How long open connections may take to end.
+const DRAIN: Duration = Duration::from_secs(10);
+/// How often registrations at the AM are brought in step.
+const RECONCILE: Duration = Duration::from_secs(60);
+
+/// A running host, and its AM if that is embedded.
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    pub(crate) issuer: Issuer,
+    stop: watch::Sender<bool>,
+    host: JoinHandle<std::io::Result<()>>,
+    am: Option<EmbeddedAm>,
+    reconciler: JoinHandle<()>,
+}
+
+/// Serves until it is told to end.
+pub(crate) async fn serve(options: ServeOptions, log: &Log) -> Result<(), Failure> {
+    let running = start(options).await?;
+    log.release();
+    writeln!(
+        std::io::stdout().lock(),
+        "host-one ready: host=http://{} am={}",
+        running.address,
+        running.issuer
+    )?;
+    told_to_end().await?;
+    tracing::info!("ending: open requests are answered first");
+    running.end().await
+}
+
+/// Starts everything; what it returns is ready for requests.
+async fn start(options: ServeOptions) -> Result<Running, Failure> {
+    start_with(options, Http::new(ReqwestTransport::new()?)).await
+}
+
+/// As [`start`], over a transport to the AM.
+pub(crate) async fn start_with(options: ServeOptions, http: Http) -> Result<Running, Failure> {
+    options.database.make_folder()?;
+    let listener = listen(options.listen, "--listen").await?;
+    let address = reachable(listener.local_addr()?);
+    let (stop, stopped) = watch::channel(false);
+    let am = match &options.am {
+        AmAddress::Issuer(_) => None,
+        AmAddress::Embedded => {
+            let listener = listen(options.am_listen, "--am-listen").await?;
+            let state = options.database.beside("am.json");
+            Some(embedded::start(listener, state, stopped.clone())?)
+        }
+    };
+    let issuer = match (&options.am, &am) {
+        (AmAddress::Issuer(issuer), _) => issuer.clone(),
+        (AmAddress::Embedded, Some(am)) => am.issuer.clone(),
+        (AmAddress::Embedded, None) => return Err("the embedded AM did not start".into()),
+    };
+    let setting = am_setting(&options, issuer.clone());
+    if am.is_none() {
+        check_am(&options, &issuer, http.clone()).await?;
+    }
+    let host = open_host(&options.database, setting, address, http).await?;
+    let reconciler = host.spawn_reconciler(RECONCILE);
+    let app = app(
+        &host,
+        AppOptions {
+            unmapped: match options.unmapped {
+                UnmappedChoice::Pass => Unmapped::Pass,
+                UnmappedChoice::Deny => Unmapped::Deny,
+            },
+            cache_ttl: options.cache_ttl,
+            allow_origin: options.allow_origin,
+            session_key: session_key(&options.database)?,
+        },
+    )?;
+    let mut stopped = stopped;
+    let serving = axum::serve(listener, app).with_graceful_shutdown(async move {
+        let _ = stopped.wait_for(|stop| *stop).await;
+    });
+    Ok(Running {
+        address,
+        issuer,
+        stop,
+        host: tokio::spawn(serving.into_future()),
+        am,
+        reconciler,
+    })
+}
+
+impl Running {
+    /// Lets open requests end, then ends.
+    pub(crate) async fn end(self) -> Result<(), Failure> {
+        self.reconciler.abort();
+        self.stop.send_replace(true);
+        let all = async {
+            self.host.await??;
+            if let Some(am) = self.am {
+                am.serving.await??;
+            }
+            Ok::<(), Failure>(())
+        };
+        match tokio::time::timeout(DRAIN, all).await {
+            Ok(ended) => ended,
+            Err(_) => {
+                tracing::warn!("some connections did not end within {} s", DRAIN.as_secs());
+                Ok(())
+            }
+        }
+    }
+}
+
+async fn open_host(
+    database: &Database,
+    am: AmSetting,
+    address: SocketAddr,
+    http: Http,
+) -> Result<Host, Failure> {
+    let key = match database.beside("seal-key") {
+        Some(file) => SealingKey::from_file(file)?,
+        None => SealingKey::generate()?,
+    };
+    let store = AnyStore::open(&database.url(), key).await?;
+    let host = Host::builder(store)
+        .http(http)
+        .callback_base(format!("http://{address}/uma/callback").parse()?)
+        .client_name("Host One")
+        .own_label("host-one")
+        .host_id(address.to_string())
+        .ams(AmPolicy::Only(vec![am]))
+        .catalogue(People)
+        .build()
+        .await?;
+    Ok(host)
+}
+
+fn am_setting(options: &ServeOptions, issuer: Issuer) -> AmSetting {
+    let embedded = matches!(options.am, AmAddress::Embedded);
+    let name = if embedded {
+        String::from("the embedded AM")
+    } else {
+        issuer
+            .url()
+            .host_str()
+            .unwrap_or(issuer.as_str())
+            .to_owned()
+    };
+    let mut setting = AmSetting::new(issuer)
+        .with_name(name)
+        .with_profile(profile(options.am_profile))
+        .with_allow_insecure(embedded || options.allow_insecure_am);
+    if let (Some(id), Some(secret)) = (&options.client_id, &options.client_secret) {
+        setting =
+            setting.with_credentials(ClientCredentials::basic(id, Secret::new(secret.as_str())));
+    }
+    if let Some(token) = &options.initial_access_token {
+        setting = setting.with_initial_access_token(Secret::new(token.as_str()));
+    }
+    setting
+}
+
+fn profile(profile: Profile) -> AmProfile {
+    match profile {
+        Profile::Uma2 => AmProfile::uma2(),
+        Profile::Keycloak => AmProfile::keycloak(),
+    }
+}
+
+/// An AM that is not there, or is not what was named, is told at once.
+async fn check_am(options: &ServeOptions, issuer: &Issuer, http: Http) -> Result<(), Failure> {
+    let mut client = AmClient::builder(issuer.clone())
+        .http(http)
+        .profile(profile(options.am_profile));
+    if options.allow_insecure_am {
+        client = client.allow_insecure_http();
+    }
+    let client = client
+        .build()
+        .map_err(|error| format!("{error}; for development, --allow-insecure-am allows http"))?;
+    client.metadata().await?;
+    Ok(())
+}
+
+fn session_key(database: &Database) -> Result<SessionKey, Failure> {
+    let Some(file) = database.beside("session-key") else {
+        return Ok(SessionKey(Key::generate()));
+    };
+    match std::fs::read(&file) {
+        Ok(bytes) => Key::try_from(bytes.as_slice())
+            .map(SessionKey)
+            .map_err(|error| {
+                format!(
+                    "{}: {error}; delete it to sign everybody out",
+                    file.display()
+                )
+                .into()
+            }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let key = Key::generate();
+            write_private(&file, key.master())?;
+            Ok(SessionKey(key))
+        }
+        Err(error) => Err(format!("{}: {error}", file.display()).into()),
+    }
+}
+
+/// Writes a new file that nobody else may read.
+fn write_private(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+        .open(file)
+        .and_then(|mut file| file.write_all(bytes))
+        .map_err(|error| format!("{}: {error}", file.display()).into())
+}
+
+async fn listen(address: SocketAddr, option: &str) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        format!("can't listen on {address}: {error}; choose another with {option}").into()
+    })
+}
+
+/// The address at which a listener is met from this machine.
+pub(crate) fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address.ip() {
+            IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        });
+    }
+    address
+}
+
+/// Waits for SIGTERM or Ctrl-C.
+async fn told_to_end() -> Result<(), Failure> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut term = signal(SignalKind::terminate())?;
+        tokio::select! {
+            _ = term.recv() => {}
+            interrupted = tokio::signal::ctrl_c() => interrupted?,
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await?;
+    Ok(())
+}

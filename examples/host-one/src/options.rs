@@ -1,0 +1,324 @@
+//! The options of the command line, each with its environment variable.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tower_warden::MAX_CACHE_TTL;
+use uma_client::Issuer;
+
+use crate::Failure;
+
+/// The folder that the program writes to, unless `--database` says otherwise.
+pub(crate) const DATA_FOLDER: &str = "host-one-data";
+
+/// Host One: a demo host whose people decide, at an authorization manager of their own, who may touch their data.
+#[derive(Debug, Parser)]
+#[command(name = "host-one", version, args_conflicts_with_subcommands = true)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) serve: ServeOptions,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the host (the default).
+    Serve(Box<ServeOptions>),
+    /// Tell the whole story in one process, exchange by exchange.
+    Tour(TourOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TourOptions {
+    /// Show the fields of requests and answers, too.
+    #[arg(long)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ServeOptions {
+    /// Where to listen; port 0 takes any free port.
+    #[arg(
+        long,
+        env = "HOST_ONE_LISTEN",
+        value_name = "ADDR",
+        default_value = "127.0.0.1:8080"
+    )]
+    pub(crate) listen: SocketAddr,
+
+    /// The authorization manager: `embedded`, or its issuer URL.
+    #[arg(long, env = "HOST_ONE_AM", value_name = "URL", default_value = "embedded", value_parser = am_choice)]
+    pub(crate) am: AmAddress,
+
+    /// Where the embedded AM listens; port 0 takes any free port.
+    #[arg(
+        long,
+        env = "HOST_ONE_AM_LISTEN",
+        value_name = "ADDR",
+        default_value = "127.0.0.1:8081"
+    )]
+    pub(crate) am_listen: SocketAddr,
+
+    /// How the AM differs within its dialect.
+    #[arg(
+        long,
+        env = "HOST_ONE_AM_PROFILE",
+        value_name = "NAME",
+        default_value = "uma2"
+    )]
+    pub(crate) am_profile: Profile,
+
+    /// The host's client at the AM; without one, the host registers itself.
+    #[arg(
+        long,
+        env = "HOST_ONE_CLIENT_ID",
+        value_name = "ID",
+        requires = "client_secret"
+    )]
+    pub(crate) client_id: Option<String>,
+
+    /// The secret of that client.
+    #[arg(
+        long,
+        env = "HOST_ONE_CLIENT_SECRET",
+        value_name = "SECRET",
+        requires = "client_id",
+        hide_env_values = true
+    )]
+    pub(crate) client_secret: Option<String>,
+
+    /// The initial access token for registering at an AM that asks for one.
+    #[arg(
+        long,
+        env = "HOST_ONE_INITIAL_ACCESS_TOKEN",
+        value_name = "TOKEN",
+        hide_env_values = true
+    )]
+    pub(crate) initial_access_token: Option<String>,
+
+    /// Allow an AM over http and on loopback addresses. For development only.
+    #[arg(long, env = "HOST_ONE_ALLOW_INSECURE_AM")]
+    pub(crate) allow_insecure_am: bool,
+
+    /// The database: `sqlite::memory:` or `sqlite://FILE`; without it, a file in the folder `host-one-data`.
+    #[arg(long, env = "HOST_ONE_DATABASE", value_name = "URL", value_parser = database, default_value_t = default_database())]
+    pub(crate) database: Database,
+
+    /// What an unmapped path under `/api` gets.
+    #[arg(
+        long,
+        env = "HOST_ONE_UNMAPPED",
+        value_name = "WHAT",
+        default_value = "pass"
+    )]
+    pub(crate) unmapped: UnmappedChoice,
+
+    /// The longest life of a cached introspection answer; at most 60s.
+    #[arg(long, env = "HOST_ONE_CACHE_TTL", value_name = "TIME", default_value = "10s", value_parser = cache_ttl)]
+    pub(crate) cache_ttl: Duration,
+
+    /// An origin whose pages may call the API. May be given more than once; in the environment, separated by commas.
+    #[arg(long, env = "HOST_ONE_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',', value_parser = origin)]
+    pub(crate) allow_origin: Vec<String>,
+}
+
+/// What `--am` names.
+#[derive(Debug, Clone)]
+pub(crate) enum AmAddress {
+    Embedded,
+    Issuer(Issuer),
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Profile {
+    /// A strict UMA 2.0 AM.
+    Uma2,
+    /// Keycloak.
+    Keycloak,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum UnmappedChoice {
+    /// The host's own logic answers.
+    Pass,
+    /// 404.
+    Deny,
+}
+
+/// Where the host keeps what it knows.
+#[derive(Debug, Clone)]
+pub(crate) enum Database {
+    Memory,
+    File(PathBuf),
+}
+
+impl Database {
+    /// The URL for the store.
+    pub(crate) fn url(&self) -> String {
+        match self {
+            Self::Memory => String::from("sqlite::memory:"),
+            Self::File(path) => format!("sqlite://{}", path.display()),
+        }
+    }
+
+    /// A file beside the database, named after it; none if the database is in memory.
+    pub(crate) fn beside(&self, what: &str) -> Option<PathBuf> {
+        match self {
+            Self::Memory => None,
+            Self::File(path) => Some(path.with_extension(what)),
+        }
+    }
+
+    /// Makes the folder of the database.
+    pub(crate) fn make_folder(&self) -> Result<(), Failure> {
+        let Self::File(path) = self else {
+            return Ok(());
+        };
+        let folder = path.parent().filter(|folder| *folder != Path::new(""));
+        if let Some(folder) = folder {
+            std::fs::create_dir_all(folder).map_err(|error| {
+                format!(
+                    "the data folder {} can't be made: {error}",
+                    folder.display()
+                )
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Display for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.url())
+    }
+}
+
+impl ServeOptions {
+    /// Everything in memory, on any free ports.
+    pub(crate) fn for_tour() -> Result<Self, Failure> {
+        let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut options = Options::try_parse_from(["host-one"])?.serve;
+        options.listen = any_port;
+        options.am = AmAddress::Embedded;
+        options.am_listen = any_port;
+        options.database = Database::Memory;
+        options.unmapped = UnmappedChoice::Pass;
+        options.cache_ttl = Duration::from_secs(10);
+        Ok(options)
+    }
+}
+
+impl Options {
+    pub(crate) fn default_log_filter(&self) -> &'static str {
+        match self.command {
+            Some(Command::Tour(_)) => "off",
+            _ => "info,tower_warden::decision=debug",
+        }
+    }
+}
+
+fn default_database() -> Database {
+    Database::File(Path::new(DATA_FOLDER).join("host-one.db"))
+}
+
+fn am_choice(text: &str) -> Result<AmAddress, String> {
+    if text == "embedded" {
+        return Ok(AmAddress::Embedded);
+    }
+    Issuer::parse(text)
+        .map(AmAddress::Issuer)
+        .map_err(|error| format!("neither `embedded` nor an issuer URL: {error}"))
+}
+
+fn database(text: &str) -> Result<Database, String> {
+    if text == "sqlite::memory:" {
+        return Ok(Database::Memory);
+    }
+    match text.strip_prefix("sqlite://") {
+        Some(path) if !path.is_empty() && !path.contains('?') => Ok(Database::File(path.into())),
+        _ => Err(String::from(
+            "expected `sqlite::memory:` or `sqlite://FILE`",
+        )),
+    }
+}
+
+fn cache_ttl(text: &str) -> Result<Duration, String> {
+    let ttl: Duration = humantime::parse_duration(text)
+        .map_err(|error| format!("expected a time such as `10s`: {error}"))?;
+    if ttl > MAX_CACHE_TTL {
+        return Err(format!("at most {}s", MAX_CACHE_TTL.as_secs()));
+    }
+    Ok(ttl)
+}
+
+fn origin(text: &str) -> Result<String, String> {
+    let url = url::Url::parse(text).map_err(|error| format!("not an origin: {error}"))?;
+    let origin = url.origin();
+    if origin.is_tuple() && origin.ascii_serialization() == text {
+        Ok(text.to_owned())
+    } else {
+        Err(format!(
+            "not an origin such as `https://app.example`; did you mean `{}`?",
+            origin.ascii_serialization()
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<ServeOptions, String> {
+        let arguments = std::iter::once("host-one").chain(arguments.iter().copied());
+        Options::try_parse_from(arguments)
+            .map(|options| options.serve)
+            .map_err(|error| crate::first_paragraph(&error.to_string()))
+    }
+
+    #[test]
+    fn wrong_options_are_one_clear_line() {
+        for (arguments, part) in [
+            (["--listen", "nonsense"], "--listen"),
+            (
+                ["--am", "ftp://am.example"],
+                "neither `embedded` nor an issuer URL",
+            ),
+            (["--cache-ttl", "10"], "expected a time such as `10s`"),
+            (["--cache-ttl", "61s"], "at most 60s"),
+            (
+                ["--database", "mysql://x"],
+                "expected `sqlite::memory:` or `sqlite://FILE`",
+            ),
+            (["--unmapped", "maybe"], "possible values: pass, deny"),
+            (
+                ["--allow-origin", "https://app.example/"],
+                "did you mean `https://app.example`?",
+            ),
+            (["--client-id", "x"], "--client-secret"),
+        ] {
+            let line = parse(&arguments).unwrap_err();
+            assert!(line.starts_with("host-one: "), "{line}");
+            assert!(line.contains(part), "{line}");
+            assert!(!line.contains('\n'));
+        }
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_readme() {
+        let options = parse(&[]).unwrap();
+        assert_eq!(options.listen.to_string(), "127.0.0.1:8080");
+        assert_eq!(
+            options.database.to_string(),
+            "sqlite://host-one-data/host-one.db"
+        );
+        assert_eq!(
+            options.database.beside("am.json").unwrap(),
+            Path::new("host-one-data/host-one.am.json")
+        );
+        assert_eq!(options.cache_ttl, Duration::from_secs(10));
+        assert!(matches!(options.am, AmAddress::Embedded));
+    }
+}

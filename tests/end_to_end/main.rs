@@ -1,0 +1,14 @@
+//! The demo host as a process, authorization managers on sockets of their own, and plain HTTP clients with cookie jars.
+
+#![allow(missing_docs, reason = "tests")]
+
+mod am;
+mod command_line;
+mod cross_origin;
+mod faults;
+mod host;
+mod pages;
+mod paths;
+mod person;
+mod restart;
+mod story;
