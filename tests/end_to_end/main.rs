@@ -1,6 +1,13 @@
 //! The demo host as a process, authorization managers on sockets of their own, and plain HTTP clients with cookie jars.
 
-#![allow(missing_docs, reason = "tests")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
 
 mod am;
 mod command_line;
