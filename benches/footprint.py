@@ -22,7 +22,7 @@ def start(folder):
     status = pathlib.Path(f"/proc/{host.pid}/status").read_text()
     resident = next(int(row.split()[1]) for row in status.splitlines() if row.startswith("VmRSS"))
     host.send_signal(signal.SIGTERM)
-    assert host.wait(20) == 0
+    assert host.wait(20) == 0, host.returncode
     return taken, resident
 
 

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use uma_client::{Issuer, ResourceId};
+use http::StatusCode;
+use uma_client::{Issuer, ResourceId, Scopes};
 
-use crate::answers::Answer;
+use crate::answers::{Answer, AnswerKey};
 use crate::decision::granted_scopes;
-use crate::{ActiveToken, Evidence, OwnerId, Requirements, ResourceMap};
+use crate::{ActiveToken, Engine, OwnerId, Reason, Refusal, Requirements, ResourceMap};
 
 /// How a request came to pass a guard. It stands in the request's extensions; a request that no guard covers has none.
 ///
@@ -37,35 +38,48 @@ impl Access {
 /// What an AM permits to a request: whose resource, which scopes, to whom, until when.
 #[derive(Clone)]
 pub struct Grant {
+    engine: Engine,
     requirements: Requirements,
+    /// None where the AM wanted no token.
     answer: Option<Arc<Answer>>,
+    token: Option<AnswerKey>,
     decided_at: i64,
     expires: Option<i64>,
 }
 
 impl Grant {
     pub(crate) fn new(
+        engine: Engine,
         requirements: Requirements,
-        answer: Arc<Answer>,
+        answer: Option<Arc<Answer>>,
+        token: Option<AnswerKey>,
         decided_at: i64,
         expires: Option<i64>,
     ) -> Self {
         Self {
+            engine,
             requirements,
-            answer: Some(answer),
+            answer,
+            token,
             decided_at,
             expires,
         }
     }
 
-    /// A grant by an AM that wanted no token.
-    pub(crate) fn open(requirements: Requirements, decided_at: i64) -> Self {
-        Self {
-            requirements,
-            answer: None,
-            decided_at,
-            expires: None,
-        }
+    /// Demands a further scope on the resource, for a check finer than the verb: the same decision, at this moment.
+    ///
+    /// # Errors
+    ///
+    /// A [`Refusal`] for the requester, with a ticket for this scope where one is to be had. With the feature `axum` it is
+    /// a response, so that a handler can return it with `?`.
+    pub async fn require(&self, scope: &str) -> Result<(), Refusal> {
+        let Ok(scopes) = Scopes::parse([scope]) else {
+            return Err(Refusal::plain(Reason::UncoveredVerb, StatusCode::FORBIDDEN));
+        };
+        let map = self.requirements.first().map();
+        self.engine
+            .judge_further(map, scopes, self.answer.as_ref(), self.token)
+            .await
     }
 
     /// Whose data it is.
@@ -132,10 +146,7 @@ impl Grant {
     }
 
     fn token(&self) -> Option<&ActiveToken> {
-        match &self.answer.as_ref()?.evidence {
-            Evidence::Active(token) => Some(token),
-            Evidence::Inactive => None,
-        }
+        self.answer.as_ref()?.token()
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use moka::sync::Cache;
-use uma_client::{Clock, epoch_seconds};
+use uma_client::{Clock, Issuer, epoch_seconds};
 
 pub(crate) use flights::Landing;
 use flights::{Entered, Flights, Outcome};
@@ -18,7 +18,7 @@ pub use purges::Purge;
 use purges::Purges;
 
 use crate::gate::Barred;
-use crate::{Evidence, Requirements};
+use crate::{ActiveToken, Evidence, Requirements};
 
 /// Longest life of a cached answer that can be set.
 pub const MAX_CACHE_TTL: Duration = Duration::from_secs(60);
@@ -55,6 +55,16 @@ pub(crate) struct Answer {
     deadline_wall: SystemTime,
 }
 
+impl Answer {
+    /// What the AM says of the token, if it is active.
+    pub(crate) fn token(&self) -> Option<&ActiveToken> {
+        match &self.evidence {
+            Evidence::Active(token) => Some(token),
+            Evidence::Inactive => None,
+        }
+    }
+}
+
 type AnswerCache = Cache<AnswerKey, Arc<Answer>, PassThroughHasher>;
 
 /// The answers of all AMs.
@@ -64,6 +74,8 @@ pub(crate) struct Answers {
     keys: Keys,
     active: AnswerCache,
     inactive: AnswerCache,
+    /// At which AM a token was lately confirmed.
+    homes: Cache<AnswerKey, u64, PassThroughHasher>,
     flights: Flights,
     purges: Purges,
     limits: AnswerLimits,
@@ -136,6 +148,10 @@ impl Answers {
             keys: Keys::random(),
             active: cache(limits.active, limits.ttl),
             inactive: cache(limits.inactive, INACTIVE_TTL),
+            homes: Cache::builder()
+                .max_capacity(limits.active)
+                .time_to_live(MAX_CACHE_TTL)
+                .build_with_hasher(PassThroughHasher::default()),
             flights: Flights::default(),
             purges: Purges::default(),
             limits,
@@ -202,6 +218,17 @@ impl Answers {
             drop.invalidate(key);
             keep.insert(*key, answer.clone());
         });
+    }
+
+    /// Remembers that an AM has confirmed a token.
+    pub(crate) fn is_at_home(&self, token: &str, am: &Issuer) {
+        self.homes.insert(self.keys.token(token), self.keys.am(am));
+    }
+
+    /// Whether another AM has lately confirmed a token.
+    pub(crate) fn is_at_home_elsewhere(&self, token: &str, am: &Issuer) -> bool {
+        let home = self.homes.get(&self.keys.token(token));
+        home.is_some_and(|home| home != self.keys.am(am))
     }
 
     /// Forgets a token's answer, and that of a load in flight for it.

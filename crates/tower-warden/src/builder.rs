@@ -8,12 +8,16 @@ use http::Extensions;
 use uma_client::{Clock, SystemClock};
 
 use crate::answers::{AnswerLimits, Answers, MAX_CACHE_TTL};
+use crate::audit::AuditQueue;
 use crate::engine::{OwnAccess, Shared};
-use crate::gate::{GateLimits, Gates};
+use crate::gate::{GateLimits, Gates, Rate};
 use crate::guard::{Guard, GuardError, Guards};
+use crate::peer::SourceBudgets;
 use crate::protection::ErasedProtection;
+use crate::refusal::OnReject;
 use crate::{
-    CanonicalPath, Engine, Mode, OwnerId, Protection, ResourceMaps, Site, Unmapped, WardenLayer,
+    AuditSink, CanonicalPath, Engine, Mode, OwnerId, Protection, Rejection, ResourceMaps, Site,
+    Unmapped, WardenLayer,
 };
 
 /// Builds a [`WardenLayer`].
@@ -36,7 +40,10 @@ pub struct WardenBuilder {
     host_id: String,
     limits: AnswerLimits,
     gate: GateLimits,
+    source_budget: Option<Rate>,
     own_access: Option<Box<OwnAccess>>,
+    on_reject: Option<Box<OnReject>>,
+    audit: Option<AuditQueue>,
     preflight: bool,
     outermost: bool,
     keep_authorization: bool,
@@ -54,7 +61,10 @@ impl WardenBuilder {
             host_id: String::new(),
             limits: AnswerLimits::default(),
             gate: GateLimits::default(),
+            source_budget: None,
             own_access: None,
+            on_reject: None,
+            audit: None,
             preflight: false,
             outermost: false,
             keep_authorization: false,
@@ -127,6 +137,26 @@ impl WardenBuilder {
     /// Sets what each AM may be asked.
     pub fn gate(mut self, limits: GateLimits) -> Self {
         self.gate = limits;
+        self
+    }
+
+    /// Gives each source of requests a budget for calls to AMs: introspections of new tokens, and tickets. It applies where
+    /// the host sets a [`Peer`](crate::Peer) as an extension of the request, outside Warden. Over budget, the answer is 429.
+    pub fn source_budget(mut self, rate: Rate) -> Self {
+        self.source_budget = Some(rate);
+        self
+    }
+
+    /// Hands every decision to a sink, through a queue of `capacity` decisions; what finds it full is dropped and counted
+    /// ([`Engine::audit_dropped`]).
+    pub fn audit(mut self, sink: impl AuditSink, capacity: usize) -> Self {
+        self.audit = Some(AuditQueue::new(sink, capacity));
+        self
+    }
+
+    /// Lets the host replace the bodies of refusals and add fields to them.
+    pub fn on_reject(mut self, hook: impl Fn(&mut Rejection<'_>) + Send + Sync + 'static) -> Self {
+        self.on_reject = Some(Box::new(hook));
         self
     }
 
@@ -226,15 +256,19 @@ impl WardenBuilder {
             protection,
             answers: Arc::new(Answers::new(self.limits, self.clock.clone())),
             gates: Gates::new(self.gate, self.clock.clone()),
+            sources: self.source_budget.map(SourceBudgets::new),
             own_access: self.own_access,
+            on_reject: self.on_reject,
+            audit: self.audit,
             preflight: self.preflight,
             outermost: self.outermost,
+            keep_authorization: self.keep_authorization,
             clock: self.clock,
         };
         let engine = Engine {
             shared: Arc::new(shared),
         };
-        Ok(WardenLayer::new(engine, self.keep_authorization))
+        Ok(WardenLayer::new(engine))
     }
 }
 

@@ -4,28 +4,33 @@ mod asking;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::{Extensions, Method, StatusCode};
-use uma_client::{Clock, Dialect, epoch_seconds};
+use uma_client::{Clock, Scopes, epoch_seconds};
 
-use crate::answers::{Answer, Answers, Purge};
+use crate::answers::{Answer, AnswerKey, Answers, Purge};
+use crate::audit::AuditQueue;
 use crate::bearer::{BearerError, bearer};
 use crate::decision::{Decision, decide};
 use crate::event::{CacheState, On, Trail};
+use crate::explain::{Explanation, Recorder};
 use crate::gate::{Gates, TicketFor};
-use crate::guard::Guards;
+use crate::guard::{Guard, Guards};
 use crate::head::OwnedHead;
+use crate::peer::SourceBudgets;
 use crate::protection::ErasedProtection;
+use crate::refusal::OnReject;
+use crate::stranger::claims_another_issuer;
 use crate::verdict::State;
 use crate::{
-    Access, CanonicalPath, Grant, Judgement, Lookup, LookupError, MapState, Mode, OwnerId, Reason,
-    Refusal, RequestHead, Requirements, Resolution, ResourceMap, ResourceMaps, Rpt, Site, Target,
-    Unmapped, Verdict,
+    Access, ActiveToken, CanonicalPath, Evidence, Grant, Judgement, Lookup, LookupError, MapState,
+    Mode, OwnerId, Peer, Reason, Refusal, RequestHead, Requirement, Requirements, Resolution,
+    ResourceMap, ResourceMaps, Rpt, Site, Target, Unmapped, Verdict,
 };
 
 /// How long to wait before the maps are asked for again.
-const MAPS_RETRY: std::time::Duration = std::time::Duration::from_secs(1);
+const MAPS_RETRY: Duration = Duration::from_secs(1);
 
 pub(crate) type OwnAccess = dyn Fn(&Extensions, &OwnerId) -> bool + Send + Sync;
 
@@ -44,9 +49,13 @@ pub(crate) struct Shared {
     pub(crate) protection: Arc<dyn ErasedProtection>,
     pub(crate) answers: Arc<Answers>,
     pub(crate) gates: Gates,
+    pub(crate) sources: Option<SourceBudgets>,
     pub(crate) own_access: Option<Box<OwnAccess>>,
+    pub(crate) on_reject: Option<Box<OnReject>>,
+    pub(crate) audit: Option<AuditQueue>,
     pub(crate) preflight: bool,
     pub(crate) outermost: bool,
+    pub(crate) keep_authorization: bool,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -56,16 +65,34 @@ impl Engine {
     /// Once polled, a judgement that is not ready needs a tokio runtime.
     #[must_use]
     pub fn judge(&self, head: &RequestHead<'_>) -> Judgement {
+        self.judge_and_record(head, None)
+    }
+
+    /// Tells why a request is decided as it is, by the same way, but without asking for a ticket and without leaving an
+    /// event, a count or a record. An AM may be asked about the token.
+    pub async fn explain(&self, head: &RequestHead<'_>) -> Explanation {
+        let recorder = Recorder::default();
+        let judgement = self.judge_and_record(head, Some(recorder.clone()));
+        let mode = judgement.mode();
+        let verdict = judgement.await;
+        recorder.finish(
+            verdict.reason(),
+            !matches!(verdict, Verdict::Refuse(_)),
+            mode,
+        )
+    }
+
+    fn judge_and_record(&self, head: &RequestHead<'_>, recorder: Option<Recorder>) -> Judgement {
         let shared = &self.shared;
         let path = match CanonicalPath::parse(head.path()) {
             Ok(path) if !shared.is_rewritten(head) => path,
-            Ok(_) => return shared.ambiguous(head, Reason::RewrittenPath),
-            Err(_) => return shared.ambiguous(head, Reason::AmbiguousPath),
+            Ok(_) => return shared.ambiguous(head, Reason::RewrittenPath, recorder),
+            Err(_) => return shared.ambiguous(head, Reason::AmbiguousPath, recorder),
         };
         let Some(guard) = shared.guards.covering(&path) else {
             // Who strips parameters could find it below a guard all the same.
             return if path.has_parameters() {
-                shared.ambiguous(head, Reason::AmbiguousPath)
+                shared.ambiguous(head, Reason::AmbiguousPath, recorder)
             } else {
                 not_guarded()
             };
@@ -73,8 +100,13 @@ impl Engine {
         if guard.mode == Mode::Off {
             return not_guarded();
         }
-        let trail = Trail::start(&*shared.clock, guard.mode);
         let target = Target::new(&shared.site, &path, head.method());
+        if let Some(recorder) = &recorder {
+            recorder.guarded(path.as_key(), guard.prefix.as_key());
+            recorder.lost(shared.maps.candidates(&target));
+        }
+        let trail = shared.trail(head, guard.mode, recorder);
+        let mode = trail.mode;
         let state = match shared.maps.find(&target) {
             Lookup::Ready(found) => shared.judge_found(head, &path, guard.unmapped, trail, found),
             Lookup::Later(finding) => {
@@ -85,18 +117,11 @@ impl Engine {
                 State::Later(Box::pin(async move {
                     let found = finding.await;
                     let state = shared.judge_found(&head.as_head(), &path, unmapped, trail, found);
-                    Judgement {
-                        mode: trail.mode,
-                        state,
-                    }
-                    .await
+                    Judgement { mode, state }.await
                 }))
             }
         };
-        Judgement {
-            mode: trail.mode,
-            state,
-        }
+        Judgement { mode, state }
     }
 
     /// Makes answers that were got so far count no more: whatever is asked anew does. Loads in flight don't count either.
@@ -117,27 +142,69 @@ impl Engine {
     pub fn site(&self) -> &Site {
         &self.shared.site
     }
+
+    /// How many decisions the audit sink has missed because it was too slow.
+    #[must_use]
+    pub fn audit_dropped(&self) -> u64 {
+        self.shared.audit.as_ref().map_or(0, AuditQueue::dropped)
+    }
+
+    /// Checks a token for further scopes on the resource of a requirement: the way of a request from its answer on.
+    pub(crate) async fn judge_further(
+        &self,
+        map: &Arc<ResourceMap>,
+        scopes: Scopes,
+        answer: Option<&Arc<Answer>>,
+        token: Option<AnswerKey>,
+    ) -> Result<(), Refusal> {
+        let shared = &self.shared;
+        let trail = Trail::within(Mode::Enforce, token);
+        if !scopes.is_subset(map.scopes()) {
+            return Err(Refusal::plain(Reason::UncoveredVerb, StatusCode::FORBIDDEN));
+        }
+        let requirements: Requirements = Requirement::new(map.clone(), scopes).into();
+        let shortfall = match answer {
+            Some(answer) => match shared.decide(requirements, answer.clone(), &trail) {
+                Ok(_) => return Ok(()),
+                Err(shortfall) => shortfall,
+            },
+            None => Shortfall::tokenless(requirements),
+        };
+        let state = shared.want_ticket(trail, shortfall, shared.deadline());
+        let mode = Mode::Enforce;
+        match (Judgement { mode, state }).await {
+            Verdict::Refuse(refusal) => Err(refusal),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Shared {
+    fn trail(&self, head: &RequestHead<'_>, mode: Mode, recorder: Option<Recorder>) -> Trail {
+        Trail::start(head, mode, recorder, self.audit.as_ref(), &*self.clock)
+    }
+
     fn is_rewritten(&self, head: &RequestHead<'_>) -> bool {
         head.is_rewritten() || (self.outermost && head.is_stripped())
     }
 
     /// A path without a single reading: refused where some reading of it is guarded, else none of Warden's business.
-    fn ambiguous(&self, head: &RequestHead<'_>, reason: Reason) -> Judgement {
-        match self.guards.covering_some_reading(head.path()) {
+    fn ambiguous(
+        &self,
+        head: &RequestHead<'_>,
+        reason: Reason,
+        recorder: Option<Recorder>,
+    ) -> Judgement {
+        let guard: Option<&Guard> = self.guards.covering_some_reading(head.path());
+        match guard {
             None => not_guarded(),
             Some(guard) if guard.mode == Mode::Off => not_guarded(),
             Some(guard) => {
-                let trail = Trail::start(&*self.clock, guard.mode);
+                let trail = self.trail(head, guard.mode, recorder);
+                let refusal = Refusal::plain(reason, StatusCode::BAD_REQUEST);
                 Judgement {
                     mode: guard.mode,
-                    state: self.refuse(
-                        trail,
-                        On::Nothing,
-                        Refusal::plain(reason, StatusCode::BAD_REQUEST),
-                    ),
+                    state: self.refuse(&trail, On::Nothing, refusal),
                 }
             }
         }
@@ -156,55 +223,54 @@ impl Shared {
             Err(error) => {
                 tracing::warn!(target: "tower_warden", error = %Chain(&error), "the maps could not be read");
                 let refusal = Refusal::unknown(Reason::MapsUnavailable, MAPS_RETRY);
-                return self.refuse(trail, On::Nothing, refusal);
+                return self.refuse(&trail, On::Nothing, refusal);
             }
         };
-        let map = match &found {
-            Resolution::Mapped(requirements) => Some(requirements.first().map()),
-            Resolution::Uncovered(map) => Some(map),
-            Resolution::Unmapped | Resolution::Ambiguous => None,
+        let (map, required) = match &found {
+            Resolution::Mapped(requirements) => {
+                let first = requirements.first();
+                (Some(first.map()), Some(first.required()))
+            }
+            Resolution::Uncovered(map) => (Some(map), None),
+            Resolution::Unmapped | Resolution::Ambiguous => (None, None),
         };
         // A `;` is a character of its segment only where an owner has registered it as one.
         if path.has_parameters() && map.is_none_or(|map| has_own_parameters(path, map)) {
             let refusal = Refusal::plain(Reason::AmbiguousPath, StatusCode::BAD_REQUEST);
-            return self.refuse(trail, On::Nothing, refusal);
+            return self.refuse(&trail, On::Nothing, refusal);
         }
         let Some(map) = map else {
             return match (found, unmapped) {
                 (Resolution::Ambiguous, _) => {
                     let refusal = Refusal::no_ticket(Reason::AmbiguousMap, None);
-                    self.refuse(trail, On::Nothing, refusal)
+                    self.refuse(&trail, On::Nothing, refusal)
                 }
-                (_, Unmapped::Pass) => self.allow(trail, On::Nothing, Access::Unmapped),
+                (_, Unmapped::Pass) => self.allow(&trail, On::Nothing, Access::Unmapped),
                 (_, Unmapped::Deny) => {
                     let refusal = Refusal::plain(Reason::UnmappedDenied, StatusCode::NOT_FOUND);
-                    self.refuse(trail, On::Nothing, refusal)
+                    self.refuse(&trail, On::Nothing, refusal)
                 }
             };
         };
+        if let Some(recorder) = &trail.recorder {
+            recorder.matched(map, required);
+        }
         if self.is_owner(head, map) {
-            return self.allow(trail, On::Map(map), Access::Owner(map.owner().clone()));
+            return self.allow(&trail, On::Map(map), Access::Owner(map.owner().clone()));
         }
         if self.preflight && is_preflight(head) {
-            trail.decided(&*self.clock, Reason::Preflight, On::Map(map));
+            self.decided(&trail, Reason::Preflight, On::Map(map));
             return State::Ready(Some(Verdict::Pass(Reason::Preflight)));
         }
-        let inactive = match &found {
-            Resolution::Mapped(requirements) => requirements
-                .iter()
-                .map(|requirement| requirement.map().state())
-                .find(|state| *state != MapState::Active),
-            _ => Some(map.state()).filter(|state| *state != MapState::Active),
-        };
-        if let Some(state) = inactive {
+        if let Some(state) = inactive_state(&found) {
             let refusal = Refusal::no_ticket(Reason::MapNotActive(state), None);
-            return self.refuse(trail, On::Map(map), refusal);
+            return self.refuse(&trail, On::Map(map), refusal);
         }
         match found {
             Resolution::Mapped(requirements) => self.judge_token(head, trail, requirements),
             _ => {
                 let refusal = Refusal::plain(Reason::UncoveredVerb, StatusCode::FORBIDDEN);
-                self.refuse(trail, On::Map(map), refusal)
+                self.refuse(&trail, On::Map(map), refusal)
             }
         }
     }
@@ -221,66 +287,117 @@ impl Shared {
         trail: Trail,
         requirements: Requirements,
     ) -> State {
-        let on = On::Requirements(&requirements);
         let token = match bearer(head.headers()) {
-            Ok(Some(token)) => token,
-            Ok(None) => return self.judge_tokenless(trail, requirements),
+            Ok(token) => token,
             Err(error) => {
                 let reason = match error {
                     BearerError::Repeated => Reason::RepeatedAuthorization,
                     BearerError::Malformed => Reason::MalformedAuthorization,
                 };
-                return self.refuse(trail, on, Refusal::plain(reason, StatusCode::BAD_REQUEST));
+                let refusal = Refusal::plain(reason, StatusCode::BAD_REQUEST);
+                return self.refuse(&trail, On::Requirements(&requirements, None), refusal);
             }
+        };
+        let Some(token) = token else {
+            let shortfall = Shortfall::tokenless(requirements);
+            return self.want_ticket_from(head, trail, shortfall);
         };
         let credential = self.protection.credential(&requirements);
         let key = self.answers.keys().answer(&requirements, credential, token);
-        let Some(answer) = self.answers.fresh(&key, &requirements) else {
-            let asking = self.clone().ask(requirements, key, Rpt::new(token), trail);
-            return State::Later(Box::pin(asking));
-        };
-        let trail = trail.with_token(key, CacheState::Hit);
-        match self.decide(requirements, answer, trail) {
-            Ok(verdict) => State::Ready(Some(verdict)),
-            Err(shortfall) => self.want_ticket(trail, shortfall, self.deadline()),
+        if let Some(answer) = self.answers.fresh(&key, &requirements) {
+            let trail = trail.with_token(key, CacheState::Hit);
+            return match self.decide(requirements, answer, &trail) {
+                Ok(verdict) => State::Ready(Some(verdict)),
+                Err(shortfall) => self.want_ticket_from(head, trail, shortfall),
+            };
         }
+        let trail = trail.with_token(key, CacheState::Miss);
+        let issuer = requirements.am().issuer();
+        if claims_another_issuer(token, issuer) || self.answers.is_at_home_elsewhere(token, issuer)
+        {
+            let shortfall = Shortfall {
+                reason: Reason::TokenOfAnotherAm,
+                ..Shortfall::tokenless(requirements)
+            };
+            return self.want_ticket_from(head, trail, shortfall);
+        }
+        if let Some(refused) = self.spend(head, &trail, &requirements) {
+            return refused;
+        }
+        State::Later(Box::pin(self.clone().ask(
+            requirements,
+            key,
+            Rpt::new(token),
+            trail,
+        )))
+    }
+
+    /// Takes the call that a request needs from the budget of its source, if the host tells sources apart.
+    fn spend(
+        &self,
+        head: &RequestHead<'_>,
+        trail: &Trail,
+        requirements: &Requirements,
+    ) -> Option<State> {
+        let sources = self.sources.as_ref()?;
+        let peer = *head.extensions().get::<Peer>()?;
+        let after = sources.take(peer, self.clock.monotonic()).err()?;
+        let refusal = Refusal::too_many(Reason::SourceBusy, after);
+        Some(self.refuse(trail, On::Requirements(requirements, None), refusal))
     }
 
     /// Runs the one decision over an answer, wherever it came from.
     fn decide(
-        &self,
+        self: &Arc<Self>,
         requirements: Requirements,
         answer: Arc<Answer>,
-        trail: Trail,
+        trail: &Trail,
     ) -> Result<Verdict, Shortfall> {
         let now = epoch_seconds(self.clock.now());
+        if let Some(recorder) = &trail.recorder {
+            recorder.answered(&requirements, &answer.evidence, now, trail.cache.as_str());
+        }
         match decide(&requirements, &answer.evidence, now) {
             Decision::Allow { expires } => {
-                trail.decided(
-                    &*self.clock,
-                    Reason::Granted,
-                    On::Requirements(&requirements),
+                let on = On::Requirements(&requirements, answer.token());
+                self.decided(trail, Reason::Granted, on);
+                let engine = Engine {
+                    shared: self.clone(),
+                };
+                let grant = Grant::new(
+                    engine,
+                    requirements,
+                    Some(answer),
+                    trail.token,
+                    now,
+                    expires,
                 );
-                let grant = Grant::new(requirements, answer, now, expires);
                 Ok(Verdict::Allow(Access::Granted(grant)))
             }
             Decision::Refuse(insufficiency) => Err(Shortfall {
                 requirements,
                 reason: Reason::Insufficient(insufficiency),
                 budget: match answer.evidence {
-                    crate::Evidence::Active(_) => TicketFor::Confirmed,
-                    crate::Evidence::Inactive => TicketFor::Anonymous,
+                    Evidence::Active(_) => TicketFor::Confirmed,
+                    Evidence::Inactive => TicketFor::Anonymous,
                 },
+                answer: Some(answer),
             }),
         }
     }
 
-    fn judge_tokenless(self: &Arc<Self>, trail: Trail, requirements: Requirements) -> State {
-        let shortfall = Shortfall {
-            requirements,
-            reason: Reason::NoToken,
-            budget: TicketFor::Anonymous,
-        };
+    /// As [`Shared::want_ticket`], for a request that has cost its source nothing yet.
+    fn want_ticket_from(
+        self: &Arc<Self>,
+        head: &RequestHead<'_>,
+        trail: Trail,
+        shortfall: Shortfall,
+    ) -> State {
+        if trail.wants_ticket()
+            && let Some(refused) = self.spend(head, &trail, &shortfall.requirements)
+        {
+            return refused;
+        }
         self.want_ticket(trail, shortfall, self.deadline())
     }
 
@@ -291,14 +408,14 @@ impl Shared {
         shortfall: Shortfall,
         deadline: Instant,
     ) -> State {
-        if trail.mode != Mode::Enforce {
+        if !trail.wants_ticket() {
             let refusal = Refusal::no_ticket(shortfall.reason, None);
-            return self.refuse(trail, On::Requirements(&shortfall.requirements), refusal);
+            return self.refuse(&trail, shortfall.on(), refusal);
         }
-        let dialect: Dialect = shortfall.requirements.am().dialect();
+        let dialect = shortfall.requirements.am().dialect();
         if shortfall.reason == Reason::NoToken && !dialect.tokenless_needs_ticket() {
             let refusal = self.challenge(&shortfall, None);
-            return self.refuse(trail, On::Requirements(&shortfall.requirements), refusal);
+            return self.refuse(&trail, shortfall.on(), refusal);
         }
         State::Later(Box::pin(
             self.clone().ask_ticket(shortfall, trail, deadline),
@@ -309,14 +426,18 @@ impl Shared {
         self.clock.monotonic() + self.gates.limits().deadline()
     }
 
-    fn refuse(&self, trail: Trail, on: On<'_>, refusal: Refusal) -> State {
-        trail.decided(&*self.clock, refusal.reason(), on);
+    fn decided(&self, trail: &Trail, reason: Reason, on: On<'_>) {
+        trail.decided(&*self.clock, self.audit.as_ref(), reason, on);
+    }
+
+    fn refuse(&self, trail: &Trail, on: On<'_>, refusal: Refusal) -> State {
+        self.decided(trail, refusal.reason(), on);
         State::Ready(Some(Verdict::Refuse(refusal)))
     }
 
-    fn allow(&self, trail: Trail, on: On<'_>, access: Access) -> State {
+    fn allow(&self, trail: &Trail, on: On<'_>, access: Access) -> State {
         let verdict = Verdict::Allow(access);
-        trail.decided(&*self.clock, verdict.reason(), on);
+        self.decided(trail, verdict.reason(), on);
         State::Ready(Some(verdict))
     }
 }
@@ -327,12 +448,42 @@ struct Shortfall {
     requirements: Requirements,
     reason: Reason,
     budget: TicketFor,
+    answer: Option<Arc<Answer>>,
+}
+
+impl Shortfall {
+    fn tokenless(requirements: Requirements) -> Self {
+        Self {
+            requirements,
+            reason: Reason::NoToken,
+            budget: TicketFor::Anonymous,
+            answer: None,
+        }
+    }
+
+    fn on(&self) -> On<'_> {
+        let token: Option<&ActiveToken> = self.answer.as_ref().and_then(|answer| answer.token());
+        On::Requirements(&self.requirements, token)
+    }
 }
 
 fn not_guarded() -> Judgement {
     Judgement {
         mode: Mode::Off,
         state: State::Ready(Some(Verdict::Pass(Reason::NotGuarded))),
+    }
+}
+
+/// The state of a map that keeps the request from being decided.
+fn inactive_state(found: &Resolution) -> Option<MapState> {
+    let inactive = |state: &MapState| *state != MapState::Active;
+    match found {
+        Resolution::Mapped(requirements) => requirements
+            .iter()
+            .map(|requirement| requirement.map().state())
+            .find(inactive),
+        Resolution::Uncovered(map) => Some(map.state()).filter(inactive),
+        Resolution::Unmapped | Resolution::Ambiguous => None,
     }
 }
 

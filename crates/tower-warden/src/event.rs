@@ -1,11 +1,15 @@
-//! The one event that each decision leaves.
+//! What each decision leaves behind: one event, one count, one record, or an explanation.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http::Method;
 use uma_client::Clock;
 
 use crate::answers::AnswerKey;
-use crate::{Mode, Reason, Requirements, ResourceMap};
+use crate::audit::{AuditQueue, DecisionRecord};
+use crate::explain::Recorder;
+use crate::{ActiveToken, Mode, Reason, RequestHead, Requirements, ResourceMap, meter};
 
 /// The target of decision events.
 const TARGET: &str = "tower_warden::decision";
@@ -20,7 +24,7 @@ pub(crate) enum CacheState {
 }
 
 impl CacheState {
-    const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Unused => "unused",
             Self::Hit => "hit",
@@ -29,42 +33,95 @@ impl CacheState {
     }
 }
 
-/// A decision as it is being made; read only if someone listens.
-#[derive(Debug, Clone, Copy)]
+/// A decision as it is being made. What nobody wants to know is not found out.
+#[derive(Debug, Clone)]
 pub(crate) struct Trail {
     started: Option<Instant>,
+    request: Option<Arc<RequestLine>>,
+    pub(crate) recorder: Option<Recorder>,
     pub(crate) mode: Mode,
     pub(crate) cache: CacheState,
     pub(crate) token: Option<AnswerKey>,
 }
 
+#[derive(Debug)]
+struct RequestLine {
+    method: Method,
+    path: String,
+}
+
 impl Trail {
-    pub(crate) fn start(clock: &dyn Clock, mode: Mode) -> Self {
-        let heard = tracing::enabled!(target: TARGET, tracing::Level::WARN);
+    pub(crate) fn start(
+        head: &RequestHead<'_>,
+        mode: Mode,
+        recorder: Option<Recorder>,
+        audit: Option<&AuditQueue>,
+        clock: &dyn Clock,
+    ) -> Self {
+        let heard = meter::COUNTING
+            || audit.is_some()
+            || tracing::enabled!(target: TARGET, tracing::Level::WARN);
         Self {
             started: heard.then(|| clock.monotonic()),
+            request: audit.map(|_| {
+                Arc::new(RequestLine {
+                    method: head.method().clone(),
+                    path: head.path().to_owned(),
+                })
+            }),
+            recorder,
             mode,
             cache: CacheState::Unused,
             token: None,
         }
     }
 
+    /// A trail that belongs to a request whose own has ended.
+    pub(crate) fn within(mode: Mode, token: Option<AnswerKey>) -> Self {
+        Self {
+            started: None,
+            request: None,
+            recorder: None,
+            mode,
+            cache: CacheState::Hit,
+            token,
+        }
+    }
+
     pub(crate) fn with_token(mut self, token: AnswerKey, cache: CacheState) -> Self {
         self.token = Some(token);
         self.cache = cache;
+        meter::cache(cache.as_str());
         self
     }
 
-    pub(crate) fn decided(&self, clock: &dyn Clock, reason: Reason, on: On<'_>) {
-        let Some(started) = self.started else { return };
-        self.write(
-            clock.monotonic().saturating_duration_since(started),
-            reason,
-            on,
-        );
+    /// Whether a ticket may be asked for: only where the refusal takes effect.
+    pub(crate) fn wants_ticket(&self) -> bool {
+        self.mode == Mode::Enforce && self.recorder.is_none()
     }
 
-    fn write(&self, elapsed: Duration, reason: Reason, on: On<'_>) {
+    pub(crate) fn decided(
+        &self,
+        clock: &dyn Clock,
+        audit: Option<&AuditQueue>,
+        reason: Reason,
+        on: On<'_>,
+    ) {
+        if self.recorder.is_some() {
+            return;
+        }
+        let Some(started) = self.started else { return };
+        let elapsed = clock.monotonic().saturating_duration_since(started);
+        let am = on.map().map(|map| map.am().name());
+        let decision = if reason.allows() { "allow" } else { "refuse" };
+        meter::decision(decision, reason.code(), self.mode.as_str(), am, elapsed);
+        self.tell(elapsed, reason, on);
+        if let (Some(audit), Some(request)) = (audit, &self.request) {
+            audit.send(self.record(request, clock, elapsed, reason, on));
+        }
+    }
+
+    fn tell(&self, elapsed: Duration, reason: Reason, on: On<'_>) {
         macro_rules! event {
             ($level:expr, $decision:literal) => {
                 tracing::event!(
@@ -76,26 +133,57 @@ impl Trail {
                     owner = on.map().map(|map| map.owner().as_str()),
                     am = on.map().map(|map| map.am().name()),
                     resource_id = on.map().map(|map| map.resource_id().as_str()),
-                    required = on.required(),
+                    required = on.required().map(tracing::field::display),
+                    granted = on.granted().map(tracing::field::display),
                     cache = self.cache.as_str(),
-                    token = self.token.map(|key| tracing::field::display(format!("{:016x}", key.fingerprint()))),
+                    token = self.fingerprint().map(tracing::field::display),
                     elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
                 )
             };
         }
         match reason {
-            Reason::NotGuarded
-            | Reason::Unmapped
-            | Reason::Owner
-            | Reason::Preflight
-            | Reason::Granted
-            | Reason::Open => event!(tracing::Level::DEBUG, "allow"),
+            reason if reason.allows() => event!(tracing::Level::DEBUG, "allow"),
             Reason::MapsUnavailable
             | Reason::AmUnavailable
             | Reason::AmBusy
             | Reason::AmbiguousMap => event!(tracing::Level::WARN, "refuse"),
             _ => event!(tracing::Level::INFO, "refuse"),
         }
+    }
+
+    fn record(
+        &self,
+        request: &RequestLine,
+        clock: &dyn Clock,
+        elapsed: Duration,
+        reason: Reason,
+        on: On<'_>,
+    ) -> DecisionRecord {
+        let map = on.map();
+        let token = on.token();
+        DecisionRecord {
+            time: clock.now(),
+            elapsed,
+            mode: self.mode,
+            allowed: reason.allows(),
+            reason,
+            method: request.method.clone(),
+            path: request.path.clone(),
+            map: map.map(ResourceMap::id),
+            owner: map.map(|map| map.owner().clone()),
+            am: map.map(|map| map.am().issuer().clone()),
+            resource_id: map.map(|map| map.resource_id().clone()),
+            required: on.required().map_or_else(Vec::new, |required| {
+                required.split(' ').map(str::to_owned).collect()
+            }),
+            subject: token.and_then(|token| token.subject.clone()),
+            client_id: token.and_then(|token| token.client_id.clone()),
+            token: self.fingerprint(),
+        }
+    }
+
+    fn fingerprint(&self) -> Option<String> {
+        self.token.map(|key| format!("{:016x}", key.fingerprint()))
     }
 }
 
@@ -104,7 +192,7 @@ impl Trail {
 pub(crate) enum On<'a> {
     Nothing,
     Map(&'a ResourceMap),
-    Requirements(&'a Requirements),
+    Requirements(&'a Requirements, Option<&'a ActiveToken>),
 }
 
 impl<'a> On<'a> {
@@ -112,12 +200,20 @@ impl<'a> On<'a> {
         match self {
             On::Nothing => None,
             On::Map(map) => Some(map),
-            On::Requirements(requirements) => Some(requirements.first().map()),
+            On::Requirements(requirements, _) => Some(requirements.first().map()),
         }
     }
 
-    fn required(self) -> Option<tracing::field::DisplayValue<String>> {
-        let On::Requirements(requirements) = self else {
+    fn token(self) -> Option<&'a ActiveToken> {
+        match self {
+            On::Requirements(_, token) => token,
+            _ => None,
+        }
+    }
+
+    /// The required scopes, separated by blanks, which no scope holds.
+    fn required(self) -> Option<String> {
+        let On::Requirements(requirements, _) = self else {
             return None;
         };
         let scopes: Vec<&str> = requirements
@@ -125,6 +221,21 @@ impl<'a> On<'a> {
             .flat_map(|requirement| requirement.required().iter())
             .map(uma_client::Scope::as_str)
             .collect();
-        Some(tracing::field::display(scopes.join(" ")))
+        Some(scopes.join(" "))
+    }
+
+    /// The scopes that the token carries for the resource.
+    fn granted(self) -> Option<String> {
+        let On::Requirements(requirements, Some(token)) = self else {
+            return None;
+        };
+        let id = requirements.first().map().resource_id();
+        let scopes: Vec<&str> = token
+            .permissions
+            .iter()
+            .filter(|permission| permission.resource_id == *id)
+            .flat_map(|permission| permission.scopes.iter().map(String::as_str))
+            .collect();
+        Some(scopes.join(" "))
     }
 }

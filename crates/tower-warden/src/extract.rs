@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
 
-use crate::{Access, Grant};
+use crate::{Access, Grant, Refusal};
 
 /// The request did not come through Warden, or not by the way that the handler demands.
 ///
@@ -26,6 +26,12 @@ impl IntoResponse for NotDecided {
     fn into_response(self) -> Response {
         tracing::error!(target: "tower_warden", "{self}: is the route outside every guard?");
         StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        Self::into_response(self)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod breaker;
 mod bucket;
+mod fair;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,9 +13,10 @@ use tokio::time::timeout;
 use uma_client::{Clock, Issuer};
 
 use breaker::Breaker;
-use bucket::Bucket;
+pub(crate) use bucket::Bucket;
+use fair::FairBucket;
 
-use crate::{ProtectionError, ProtectionErrorKind};
+use crate::{Am, OwnerId, ProtectionError, ProtectionErrorKind, meter};
 
 /// What one AM may be asked. All limits hold for each AM by itself.
 ///
@@ -154,24 +156,27 @@ pub(crate) enum TicketFor {
 #[derive(Debug)]
 pub(crate) struct Gate {
     limits: GateLimits,
+    /// The AM's short name.
+    name: String,
     turns: Semaphore,
     breaker: Mutex<Breaker>,
     new_tokens: Mutex<Bucket>,
-    tickets: Mutex<Bucket>,
-    anonymous_tickets: Mutex<Bucket>,
+    tickets: Mutex<FairBucket>,
+    anonymous_tickets: Mutex<FairBucket>,
     clock: Arc<dyn Clock>,
 }
 
 impl Gate {
-    fn new(limits: GateLimits, clock: Arc<dyn Clock>) -> Self {
+    fn new(name: &str, limits: GateLimits, clock: Arc<dyn Clock>) -> Self {
         let now = clock.monotonic();
-        let bucket = |rate: Rate| Mutex::new(Bucket::full(rate.per_second, rate.burst, now));
+        let fair = |rate| Mutex::new(FairBucket::full(rate, now));
         Self {
+            name: name.to_owned(),
             turns: Semaphore::new(limits.concurrency),
             breaker: Mutex::new(Breaker::default()),
-            new_tokens: bucket(limits.new_tokens),
-            tickets: bucket(limits.tickets),
-            anonymous_tickets: bucket(limits.anonymous_tickets),
+            new_tokens: Mutex::new(Bucket::full(limits.new_tokens, now)),
+            tickets: fair(limits.tickets),
+            anonymous_tickets: fair(limits.anonymous_tickets),
             limits,
             clock,
         }
@@ -185,7 +190,8 @@ impl Gate {
         confirmed: impl FnOnce(&T) -> bool,
         ask: impl Future<Output = Result<T, ProtectionError>>,
     ) -> Result<T, Barred> {
-        let answer = self.pass(&self.new_tokens, deadline, ask).await;
+        let take = |now| lock(&self.new_tokens).take(now);
+        let answer = self.pass("introspection", take, deadline, ask).await;
         match &answer {
             Ok(answer) if !confirmed(answer) => {}
             // No turn or no unit was had: there is nothing to give back.
@@ -199,6 +205,7 @@ impl Gate {
     pub(crate) async fn ticket<T>(
         &self,
         budget: TicketFor,
+        owner: &OwnerId,
         deadline: Instant,
         ask: impl Future<Output = Result<T, ProtectionError>>,
     ) -> Result<T, Barred> {
@@ -206,12 +213,14 @@ impl Gate {
             TicketFor::Confirmed => &self.tickets,
             TicketFor::Anonymous => &self.anonymous_tickets,
         };
-        self.pass(bucket, deadline, ask).await
+        let take = |now| lock(bucket).take(owner, now);
+        self.pass("permission", take, deadline, ask).await
     }
 
     async fn pass<T>(
         &self,
-        budget: &Mutex<Bucket>,
+        endpoint: &'static str,
+        take: impl FnOnce(Instant) -> Result<(), Duration>,
         deadline: Instant,
         ask: impl Future<Output = Result<T, ProtectionError>>,
     ) -> Result<T, Barred> {
@@ -232,30 +241,35 @@ impl Gate {
             gate: self,
             entry: Some(entry),
         };
-        lock(budget).take(now).map_err(Barred::Busy)?;
+        take(now).map_err(Barred::Busy)?;
         let outcome = timeout(left(self.clock.monotonic()), ask).await;
         drop(turn);
-        let now = self.clock.monotonic();
+        let ended = self.clock.monotonic();
         let mut breaker = lock(&self.breaker);
         trial.entry = None;
-        match outcome {
+        let answer = match outcome {
             Ok(Ok(answer)) => {
                 breaker.succeed();
                 Ok(answer)
             }
             Ok(Err(error)) => {
                 if error.kind() == ProtectionErrorKind::Am {
-                    breaker.fail(now, error.retry_after());
+                    breaker.fail(ended, error.retry_after());
                 } else {
                     breaker.succeed();
                 }
                 Err(Barred::Failed(error))
             }
             Err(_) => {
-                breaker.fail(now, None);
+                breaker.fail(ended, None);
                 Err(Barred::Late)
             }
-        }
+        };
+        let outcome = if answer.is_ok() { "ok" } else { "error" };
+        let elapsed = ended.saturating_duration_since(now);
+        meter::am_call(&self.name, endpoint, outcome, elapsed);
+        meter::circuit(&self.name, breaker.state(ended));
+        answer
     }
 }
 
@@ -295,13 +309,13 @@ impl Gates {
     }
 
     /// The gate before an AM. There are as many as the host's maps name AMs.
-    pub(crate) fn before(&self, issuer: &Issuer) -> Arc<Gate> {
+    pub(crate) fn before(&self, am: &Am) -> Arc<Gate> {
         let mut gates = lock(&self.gates);
-        if let Some(gate) = gates.get(issuer) {
+        if let Some(gate) = gates.get(am.issuer()) {
             return gate.clone();
         }
-        let gate = Arc::new(Gate::new(self.limits, self.clock.clone()));
-        gates.insert(issuer.clone(), gate.clone());
+        let gate = Arc::new(Gate::new(am.name(), self.limits, self.clock.clone()));
+        gates.insert(am.issuer().clone(), gate.clone());
         gate
     }
 

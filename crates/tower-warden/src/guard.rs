@@ -102,6 +102,14 @@ impl Guards {
         };
         covered && !(subtree && hole_below())
     }
+
+    /// The prefixes of the guards that enforce.
+    pub(crate) fn enforced(&self) -> impl Iterator<Item = &CanonicalPath<'static>> {
+        self.0
+            .iter()
+            .filter(|guard| guard.mode == Mode::Enforce)
+            .map(|guard| &guard.prefix)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,7 +12,6 @@ use crate::{Engine, Warden, WardenBuilder};
 #[derive(Debug, Clone)]
 pub struct WardenLayer {
     engine: Engine,
-    keep_authorization: bool,
 }
 
 impl WardenLayer {
@@ -21,11 +20,8 @@ impl WardenLayer {
         WardenBuilder::new()
     }
 
-    pub(crate) const fn new(engine: Engine, keep_authorization: bool) -> Self {
-        Self {
-            engine,
-            keep_authorization,
-        }
+    pub(crate) const fn new(engine: Engine) -> Self {
+        Self { engine }
     }
 
     /// The engine that judges the requests, for purging and for fronts other than tower.
@@ -39,6 +35,6 @@ impl<S> Layer<S> for WardenLayer {
     type Service = Warden<S>;
 
     fn layer(&self, inner: S) -> Warden<S> {
-        Warden::new(inner, self.engine.clone(), self.keep_authorization)
+        Warden::new(inner, self.engine.clone())
     }
 }

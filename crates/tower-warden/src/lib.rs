@@ -49,11 +49,14 @@
 mod access;
 mod am;
 mod answers;
+mod audit;
 mod bearer;
 mod builder;
+mod coverage;
 mod decision;
 mod engine;
 mod event;
+mod explain;
 #[cfg(feature = "axum")]
 mod extract;
 #[cfg(test)]
@@ -66,21 +69,30 @@ mod ids;
 mod layer;
 mod map;
 mod maps;
+mod meter;
 mod method_scopes;
 mod path;
+mod peer;
 mod protection;
 mod reason;
 mod refusal;
+mod rejection;
 mod requirements;
 mod service;
+mod stranger;
+#[cfg(feature = "axum")]
+pub mod testing;
 mod verdict;
 
 pub use access::{Access, Grant};
 pub use am::{Am, Audience};
 pub use answers::{MAX_CACHE_TTL, Purge};
+pub use audit::{AuditSink, DecisionRecord};
 pub use builder::{BuildError, BuildErrorKind, WardenBuilder};
+pub use coverage::Uncovered;
 pub use decision::{CLOCK_SKEW_SECONDS, Decision, Insufficiency, decide};
 pub use engine::Engine;
+pub use explain::{AnswerBrief, Explanation};
 #[cfg(feature = "axum")]
 pub use extract::NotDecided;
 pub use future::ResponseFuture;
@@ -95,12 +107,14 @@ pub use maps::{
 };
 pub use method_scopes::MethodScopes;
 pub use path::{CanonicalPath, MAX_PATH_BYTES, MAX_SEGMENTS, PathError, PathErrorKind};
+pub use peer::Peer;
 pub use protection::{
     ActiveToken, Credential, Evidence, OneAm, OneAmBuilder, Permission, Protection,
     ProtectionError, ProtectionErrorKind, Rpt, Source, Window,
 };
 pub use reason::Reason;
 pub use refusal::Refusal;
+pub use rejection::Rejection;
 pub use requirements::{MixedRequirements, Requirement, Requirements};
 pub use service::Warden;
 pub use verdict::{Judgement, Verdict};

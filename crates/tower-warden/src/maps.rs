@@ -22,11 +22,22 @@ use crate::{CanonicalPath, Requirements, ResourceMap, Site};
 pub trait ResourceMaps: Send + Sync + 'static {
     /// Looks the target up: at once where the answer is in memory.
     fn find(&self, target: &Target<'_>) -> Lookup;
+
+    /// The maps that come into question for a target, for explanations: those of the path and of its ancestors. Maps that
+    /// are not in memory may leave this out.
+    fn candidates(&self, target: &Target<'_>) -> Vec<Arc<ResourceMap>> {
+        let _ = target;
+        Vec::new()
+    }
 }
 
 impl<M: ResourceMaps + ?Sized> ResourceMaps for Arc<M> {
     fn find(&self, target: &Target<'_>) -> Lookup {
         (**self).find(target)
+    }
+
+    fn candidates(&self, target: &Target<'_>) -> Vec<Arc<ResourceMap>> {
+        (**self).candidates(target)
     }
 }
 

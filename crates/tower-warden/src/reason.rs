@@ -45,11 +45,27 @@ pub enum Reason {
     MapsUnavailable,
     /// The AM could not say what the token is worth: 503.
     AmUnavailable,
+    /// The budget of the request's source is spent: 429.
+    SourceBusy,
     /// The budget for asking the AM is spent, or the AM failed lately and is left alone: 503.
     AmBusy,
 }
 
 impl Reason {
+    /// Whether requests with this reason are let through.
+    #[must_use]
+    pub const fn allows(self) -> bool {
+        matches!(
+            self,
+            Self::NotGuarded
+                | Self::Unmapped
+                | Self::Owner
+                | Self::Preflight
+                | Self::Granted
+                | Self::Open
+        )
+    }
+
     /// The code, as it stands in events, problem documents and metrics. Codes do not change.
     #[must_use]
     pub const fn code(self) -> &'static str {
@@ -82,6 +98,7 @@ impl Reason {
             Self::TokenOfAnotherAm => "token_of_another_am",
             Self::MapsUnavailable => "maps_unavailable",
             Self::AmUnavailable => "am_unavailable",
+            Self::SourceBusy => "source_busy",
             Self::AmBusy => "am_busy",
         }
     }
@@ -106,6 +123,9 @@ impl Reason {
             }
             Self::Insufficient(_) | Self::TokenOfAnotherAm => {
                 "The token does not permit this. Take the ticket to the authorization server named in the challenge for one that does."
+            }
+            Self::SourceBusy => {
+                "Too many requests from here need the authorization server. Try again later."
             }
             Self::MapsUnavailable | Self::AmUnavailable | Self::AmBusy => {
                 "It can't be found out at the moment whether this is permitted. Keep the token and try again later."

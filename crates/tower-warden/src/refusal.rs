@@ -6,7 +6,9 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WARNING, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 
-use crate::Reason;
+use crate::{Reason, Rejection};
+
+pub(crate) type OnReject = dyn Fn(&mut Rejection<'_>) + Send + Sync;
 
 /// UMA 2.0 Grant section 3.2.1.
 const UNREACHABLE: HeaderValue =
@@ -33,6 +35,8 @@ enum Answer {
     },
     /// The request itself is.
     Plain(StatusCode),
+    /// There are too many of them.
+    Later(Duration),
 }
 
 impl Refusal {
@@ -65,6 +69,14 @@ impl Refusal {
         }
     }
 
+    /// 429: the source of the request has spent its budget.
+    pub(crate) const fn too_many(reason: Reason, retry_after: Duration) -> Self {
+        Self {
+            reason,
+            answer: Answer::Later(retry_after),
+        }
+    }
+
     pub(crate) fn challenge(reason: Reason, challenge: Response<Bytes>) -> Self {
         Self {
             reason,
@@ -84,6 +96,7 @@ impl Refusal {
         match &self.answer {
             Answer::Challenge(challenge) => challenge.status(),
             Answer::Unreachable { status, .. } | Answer::Plain(status) => *status,
+            Answer::Later(_) => StatusCode::TOO_MANY_REQUESTS,
         }
     }
 
@@ -95,6 +108,16 @@ impl Refusal {
 
     /// The answer, with an `application/problem+json` body (RFC 9457) unless the dialect has a body of its own.
     pub fn into_response<B: From<Bytes>>(self) -> Response<B> {
+        self.into_response_with(None)
+    }
+
+    /// As [`Refusal::into_response`], with what the host's hook makes of it.
+    pub(crate) fn into_response_with<B: From<Bytes>>(self, hook: Option<&OnReject>) -> Response<B> {
+        let mut rejection = Rejection::new(&self);
+        if let Some(hook) = hook {
+            hook(&mut rejection);
+        }
+        let (body, headers) = (rejection.body, rejection.headers);
         let status = self.status();
         let reason = self.reason;
         let mut response = match self.answer {
@@ -109,12 +132,13 @@ impl Refusal {
                 let mut response = Response::default();
                 response.headers_mut().insert(WARNING, UNREACHABLE);
                 if let Some(after) = retry_after {
-                    // Rounded up: zero would ask for a storm.
-                    let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
-                    response
-                        .headers_mut()
-                        .insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+                    response.headers_mut().insert(RETRY_AFTER, seconds(after));
                 }
+                response
+            }
+            Answer::Later(after) => {
+                let mut response = Response::default();
+                response.headers_mut().insert(RETRY_AFTER, seconds(after));
                 response
             }
             Answer::Plain(_) => Response::default(),
@@ -122,12 +146,24 @@ impl Refusal {
         *response.status_mut() = status;
         response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
         response.extensions_mut().insert(reason);
-        if response.body().is_empty() {
+        for (name, value) in &headers {
+            response.headers_mut().append(name, value.clone());
+        }
+        if let Some((content_type, body)) = body {
+            response.headers_mut().insert(CONTENT_TYPE, content_type);
+            *response.body_mut() = body;
+        } else if response.body().is_empty() {
             response.headers_mut().insert(CONTENT_TYPE, PROBLEM_JSON);
             *response.body_mut() = problem(status, reason);
         }
         response.map(B::from)
     }
+}
+
+/// Whole seconds, rounded up: zero would ask for a storm.
+fn seconds(after: Duration) -> HeaderValue {
+    let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+    HeaderValue::from(seconds.max(1))
 }
 
 fn problem(status: StatusCode, reason: Reason) -> Bytes {

@@ -7,6 +7,7 @@ use http::header::AUTHORIZATION;
 use http::{Request, Response};
 use tower_service::Service;
 
+use crate::coverage::Probe;
 use crate::future::{ResponseFuture, Served};
 use crate::{Access, Engine, Mode, RequestHead, Verdict};
 
@@ -19,16 +20,11 @@ use crate::{Access, Engine, Mode, RequestHead, Verdict};
 pub struct Warden<S> {
     inner: S,
     engine: Engine,
-    keep_authorization: bool,
 }
 
 impl<S> Warden<S> {
-    pub(crate) const fn new(inner: S, engine: Engine, keep_authorization: bool) -> Self {
-        Self {
-            inner,
-            engine,
-            keep_authorization,
-        }
+    pub(crate) const fn new(inner: S, engine: Engine) -> Self {
+        Self { inner, engine }
     }
 
     /// The engine that judges the requests.
@@ -67,6 +63,9 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        if let Some(answer) = Probe::answer(&self.engine, &request) {
+            return ResponseFuture::refused(answer);
+        }
         let judgement = self.engine.judge(&RequestHead::of(&request));
         let mode = judgement.mode();
         match judgement.into_ready() {
@@ -84,7 +83,6 @@ where
                 let mut warden = Self {
                     inner: std::mem::replace(&mut self.inner, successor),
                     engine: self.engine.clone(),
-                    keep_authorization: self.keep_authorization,
                 };
                 ResponseFuture::later(Box::pin(async move {
                     let verdict = judgement.await;
@@ -119,13 +117,16 @@ impl<S> Warden<S> {
                     Access::Unmapped => Served::AsIs,
                     _ => Served::Privately,
                 };
-                if !self.keep_authorization && access.grant().is_some() {
+                if !self.engine.shared.keep_authorization && access.grant().is_some() {
                     request.headers_mut().remove(AUTHORIZATION);
                 }
                 request.extensions_mut().insert(access);
                 Ok(served)
             }
-            Verdict::Refuse(refusal) => Err(refusal.into_response()),
+            Verdict::Refuse(refusal) => {
+                let hook = self.engine.shared.on_reject.as_deref();
+                Err(refusal.into_response_with(hook))
+            }
         }
     }
 }

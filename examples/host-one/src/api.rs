@@ -23,6 +23,13 @@ const FIELD: &str = "/api/people/{person}/personal/{field}";
 const ALBUM: &str = "/api/people/{person}/albums/{album}";
 const PHOTO: &str = "/api/people/{person}/albums/{album}/photos/{photo}";
 
+/// A path of each route, which must be found behind Warden before the host starts.
+pub(crate) const EXAMPLES: [&str; 3] = [
+    "/api/people/alice/personal/name",
+    "/api/people/alice/albums/summer",
+    "/api/people/alice/albums/summer/photos/1",
+];
+
 /// The routes, without Warden.
 pub(crate) fn router(data: Arc<Data>) -> Router {
     Router::new()

@@ -29,7 +29,7 @@ pub(crate) struct AppOptions {
 }
 
 /// Puts everything together around a host.
-pub(crate) fn app(host: &Host, options: AppOptions) -> Result<Router, Failure> {
+pub(crate) async fn app(host: &Host, options: AppOptions) -> Result<Router, Failure> {
     let warden = WardenLayer::builder()
         .maps(host.maps())
         .protection(host.protection())
@@ -71,9 +71,12 @@ pub(crate) fn app(host: &Host, options: AppOptions) -> Result<Router, Failure> {
     if !options.allow_origin.is_empty() {
         app = app.layer(cors(&options.allow_origin)?);
     }
-    Ok(app
+    let app = app
         .layer(CatchPanicLayer::new())
-        .layer(TraceLayer::new_for_http()))
+        .layer(TraceLayer::new_for_http());
+    // Does not start with a hole.
+    warden.engine().verify(app.clone(), api::EXAMPLES).await?;
+    Ok(app)
 }
 
 /// Outside Warden: it answers preflights, and its fields stand on refusals, too.

@@ -39,6 +39,8 @@ pub(crate) struct Running {
 /// Serves until it is told to end.
 pub(crate) async fn serve(options: ServeOptions, log: &Log) -> Result<(), Failure> {
     let running = start(options).await?;
+    // Before anybody is told that it runs, lest they end it the hard way.
+    let told = told_to_end()?;
     log.release();
     writeln!(
         std::io::stdout().lock(),
@@ -46,7 +48,7 @@ pub(crate) async fn serve(options: ServeOptions, log: &Log) -> Result<(), Failur
         running.address,
         running.issuer
     )?;
-    told_to_end().await?;
+    told.await?;
     tracing::info!("ending: open requests are answered first");
     running.end().await
 }
@@ -92,7 +94,8 @@ pub(crate) async fn start_with(options: ServeOptions, http: Http) -> Result<Runn
             allow_origin: options.allow_origin,
             session_key: session_key(&options.database)?,
         },
-    )?;
+    )
+    .await?;
     let mut stopped = stopped;
     let serving = axum::serve(listener, app).with_graceful_shutdown(async move {
         let _ = stopped.wait_for(|stop| *stop).await;
@@ -252,18 +255,21 @@ pub(crate) fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-/// Waits for SIGTERM or Ctrl-C.
-async fn told_to_end() -> Result<(), Failure> {
+/// Listens for SIGTERM and Ctrl-C; the future waits for one of them.
+fn told_to_end() -> Result<impl Future<Output = std::io::Result<()>>, Failure> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
         let mut term = signal(SignalKind::terminate())?;
-        tokio::select! {
-            _ = term.recv() => {}
-            interrupted = tokio::signal::ctrl_c() => interrupted?,
-        }
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        Ok(async move {
+            tokio::select! {
+                _ = term.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            Ok(())
+        })
     }
     #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await?;
-    Ok(())
+    Ok(tokio::signal::ctrl_c())
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use siphasher::sip128::{Hasher128, SipHasher24};
 
+use uma_client::Issuer;
+
 use crate::{Credential, Requirements};
 
 /// The key of an answer: (AM, credential that introspection is made with, whole token), hashed to 128 bits.
@@ -102,6 +104,21 @@ impl Keys {
         part(&mut hasher, token);
         let hash = hasher.finish128();
         AnswerKey(hash.h1, hash.h2)
+    }
+
+    /// The key of a token, whichever AM it is of.
+    pub(crate) fn token(&self, token: &str) -> AnswerKey {
+        let mut hasher = self.0;
+        part(&mut hasher, token);
+        let hash = hasher.finish128();
+        AnswerKey(hash.h1, hash.h2)
+    }
+
+    /// A short name for an AM.
+    pub(crate) fn am(&self, issuer: &Issuer) -> u64 {
+        let mut hasher = self.0;
+        part(&mut hasher, issuer.as_str());
+        hasher.finish128().h1
     }
 }
 

@@ -8,9 +8,11 @@ use uma_client::{Challenge, PermissionOutcome, Ticket};
 
 use super::{Chain, Shared, Shortfall};
 use crate::answers::{Answer, AnswerKey, Departure, Found};
-use crate::event::{CacheState, On, Trail};
+use crate::event::{On, Trail};
 use crate::gate::Barred;
-use crate::{Access, Evidence, Grant, Judgement, Reason, Refusal, Requirements, Rpt, Verdict};
+use crate::{
+    Access, Engine, Evidence, Grant, Judgement, Reason, Refusal, Requirements, Rpt, Verdict, meter,
+};
 
 /// How often a request asks again because what it waited for was forgotten or purged meanwhile.
 const ROUNDS: usize = 3;
@@ -24,20 +26,20 @@ impl Shared {
         rpt: Rpt,
         trail: Trail,
     ) -> Verdict {
-        let trail = trail.with_token(key, CacheState::Miss);
         let deadline = self.deadline();
         let answer = match self.answer(&requirements, key, &rpt, deadline).await {
             Ok(answer) => answer,
             Err(barred) => {
                 let refusal = Refusal::unknown(reason(&barred), barred.retry_after());
-                return self.refused(trail, &requirements, refusal);
+                let on = On::Requirements(&requirements, None);
+                return self.refused(&trail, on, refusal);
             }
         };
-        match self.decide(requirements, answer, trail) {
+        match self.decide(requirements, answer, &trail) {
             Ok(verdict) => verdict,
             Err(shortfall) => {
-                let state = self.want_ticket(trail, shortfall, deadline);
                 let mode = trail.mode;
+                let state = self.want_ticket(trail, shortfall, deadline);
                 Judgement { mode, state }.await
             }
         }
@@ -78,10 +80,14 @@ impl Shared {
     fn depart(self: &Arc<Self>, departure: Departure, requirements: Requirements, rpt: Rpt) {
         let shared = self.clone();
         tokio::spawn(async move {
-            let gate = shared.gates.before(requirements.am().issuer());
+            let gate = shared.gates.before(requirements.am());
             let active = |evidence: &Evidence| matches!(evidence, Evidence::Active(_));
             let asking = shared.protection.verify(&requirements, &rpt);
             let outcome = gate.verify(shared.deadline(), active, asking).await;
+            if outcome.as_ref().is_ok_and(active) {
+                let issuer = requirements.am().issuer();
+                shared.answers.is_at_home(rpt.secret().expose(), issuer);
+            }
             if let Err(barred) = &outcome {
                 warn(&requirements, "the token could not be checked", barred);
             }
@@ -97,27 +103,37 @@ impl Shared {
         deadline: Instant,
     ) -> Verdict {
         let requirements = &shortfall.requirements;
-        let gate = self.gates.before(requirements.am().issuer());
+        let gate = self.gates.before(requirements.am());
         let asking = self.protection.request_permission(requirements);
-        let refusal = match gate.ticket(shortfall.budget, deadline, asking).await {
+        let refusal = match gate
+            .ticket(shortfall.budget, requirements.owner(), deadline, asking)
+            .await
+        {
             Ok(PermissionOutcome::Ticket(ticket)) => {
                 // The AM may upgrade this very token: what it said of it so far must not refuse the next request.
                 if let Some(token) = &trail.token {
                     self.answers.forget(token);
                 }
+                meter::ticket(requirements.am().name(), "given");
                 self.challenge(&shortfall, Some(&ticket))
             }
             Ok(_) => {
-                trail.decided(&*self.clock, Reason::Open, On::Requirements(requirements));
+                self.decided(&trail, Reason::Open, shortfall.on());
                 let now = uma_client::epoch_seconds(self.clock.now());
-                return Verdict::Allow(Access::Granted(Grant::open(shortfall.requirements, now)));
+                let engine = Engine {
+                    shared: self.clone(),
+                };
+                let requirements = shortfall.requirements;
+                let grant = Grant::new(engine, requirements, None, trail.token, now, None);
+                return Verdict::Allow(Access::Granted(grant));
             }
             Err(barred) => {
                 warn(requirements, "no ticket could be had", &barred);
+                meter::ticket(requirements.am().name(), "none");
                 Refusal::no_ticket(shortfall.reason, barred.known_retry_after())
             }
         };
-        self.refused(trail, requirements, refusal)
+        self.refused(&trail, shortfall.on(), refusal)
     }
 
     /// The dialect's refusal; one that can't be written safely is as good as none.
@@ -138,12 +154,8 @@ impl Shared {
         }
     }
 
-    fn refused(&self, trail: Trail, requirements: &Requirements, refusal: Refusal) -> Verdict {
-        trail.decided(
-            &*self.clock,
-            refusal.reason(),
-            On::Requirements(requirements),
-        );
+    fn refused(&self, trail: &Trail, on: On<'_>, refusal: Refusal) -> Verdict {
+        self.decided(trail, refusal.reason(), on);
         Verdict::Refuse(refusal)
     }
 }

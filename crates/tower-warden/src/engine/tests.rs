@@ -636,6 +636,253 @@ async fn tokens_of_one_am_or_owner_open_nothing_of_another() {
     );
 }
 
+#[tokio::test]
+async fn tokens_do_not_travel_to_strangers() {
+    use base64::Engine as _;
+    let world = World::new();
+    let other = am("https://other.example");
+    world.maps.insert(map_at("/api/theirs", "bob", &other));
+    let app = world.app();
+    // A token that was confirmed at one AM is not shown to another.
+    world.am.grant("rpt", "/api/mapped", &["view"]);
+    assert_eq!(app.call("GET", "/api/mapped", "rpt").await.status, 200);
+    let kept = app.call("GET", "/api/theirs", "rpt").await;
+    assert_eq!(
+        (kept.status, kept.reason().as_str()),
+        (401, "token_of_another_am")
+    );
+    // Nor is a JWT that says whose it is.
+    let claims =
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(r#"{"iss":"https://am.example"}"#);
+    let jwt = format!("e30.{claims}.c2ln");
+    let kept = app.call("GET", "/api/theirs", &jwt).await;
+    assert_eq!(
+        (kept.status, kept.reason().as_str()),
+        (401, "token_of_another_am")
+    );
+    assert_eq!(world.am.verified(), 1);
+    assert_eq!(
+        app.call("GET", "/api/mapped", &jwt).await.reason(),
+        "token_inactive"
+    );
+    assert_eq!(world.am.verified(), 2);
+}
+
+#[tokio::test]
+async fn a_source_that_asks_too_much_is_429_and_no_other_is() {
+    let world = World::new();
+    let app = world.serve(
+        &world
+            .builder()
+            .source_budget(Rate::new(1, 2))
+            .build()
+            .unwrap(),
+    );
+    world.am.grant("good", "/api/mapped", &["view"]);
+    let from = |peer: &str, token: Option<&str>| {
+        let mut request = request("GET", "/api/mapped", &[]);
+        request
+            .extensions_mut()
+            .insert(Peer::new(peer.parse().unwrap()));
+        if let Some(token) = token {
+            let value = format!("Bearer {token}").parse().unwrap();
+            request.headers_mut().insert("authorization", value);
+        }
+        request
+    };
+    assert_eq!(app.send(from("192.0.2.1", Some("good"))).await.status, 200);
+    assert_eq!(app.send(from("192.0.2.1", None)).await.status, 401);
+    for token in [None, Some("new")] {
+        let busy = app.send(from("192.0.2.1", token)).await;
+        assert_eq!((busy.status, busy.reason().as_str()), (429, "source_busy"));
+        assert_eq!(busy.header("retry-after"), Some("1"));
+        assert_eq!(busy.header("www-authenticate"), None);
+    }
+    assert_eq!(
+        app.send(from("192.0.2.1", Some("good"))).await.status,
+        200,
+        "a kept answer costs nothing"
+    );
+    assert_eq!(app.send(from("192.0.2.2", None)).await.status, 401);
+    assert_eq!(
+        app.get("/api/mapped").await.status,
+        401,
+        "without a peer the budget does not apply"
+    );
+    world.clock.advance(Duration::from_secs(1));
+    assert_eq!(app.send(from("192.0.2.1", None)).await.status, 401);
+}
+
+#[tokio::test]
+async fn an_explanation_is_what_enforcement_does() {
+    let world = World::new();
+    world.maps.insert(map("/api").with_subtree(true));
+    world.maps.insert(map("/api/tree/twig"));
+    world.am.grant("views", "/api/tree", &["view"]);
+    let app = world.app();
+    for (method, path, token, reason) in [
+        ("GET", "/api/tree/twig/x", Some("views"), "granted"),
+        (
+            "PUT",
+            "/api/tree/twig/x",
+            Some("views"),
+            "insufficient_scope",
+        ),
+        ("GET", "/api/tree/x", None, "no_token"),
+        ("GET", "/api/tree//x", None, "ambiguous_path"),
+        ("PURGE", "/api/tree/x", None, "uncovered_verb"),
+        ("GET", "/elsewhere", None, "not_guarded"),
+    ] {
+        let bearer = token.map(|token| format!("Bearer {token}"));
+        let fields: Vec<_> = bearer
+            .iter()
+            .map(|value| ("authorization", value.as_str()))
+            .collect();
+        let explained = app
+            .engine
+            .explain(&RequestHead::of(&request(method, path, &fields)))
+            .await;
+        assert_eq!(explained.reason.code(), reason);
+        let enforced = app.send(request(method, path, &fields)).await;
+        assert_eq!(enforced.by_handler, explained.allowed, "{method} {path}");
+        if !enforced.by_handler {
+            assert_eq!(enforced.reason(), reason);
+        }
+    }
+    let tickets = world.am.tickets();
+    let head = request(
+        "PUT",
+        "/api/tree/twig/x",
+        &[("authorization", "Bearer views")],
+    );
+    let explained = app.engine.explain(&RequestHead::of(&head)).await;
+    assert_eq!(world.am.tickets(), tickets, "no ticket is asked for");
+    assert_eq!(explained.matched.as_ref().unwrap().key(), "/api/tree");
+    let lost: Vec<_> = explained.lost.iter().map(|map| map.key()).collect();
+    assert_eq!(lost, ["/api/tree/twig", "/api"]);
+    assert_eq!(explained.answer.as_ref().unwrap().scopes, ["view"]);
+    let text = explained.to_string();
+    assert!(
+        text.contains("decision: refuse (insufficient_scope, mode enforce)"),
+        "{text}"
+    );
+    assert!(!text.contains("views"), "no token: {text}");
+}
+
+#[derive(Clone, Default)]
+struct Kept(std::sync::Arc<std::sync::Mutex<Vec<DecisionRecord>>>);
+
+impl AuditSink for Kept {
+    async fn record(&self, decision: DecisionRecord) {
+        self.0.lock().unwrap().push(decision);
+    }
+}
+
+/// A sink that never ends keeping its first decision.
+struct Stuck;
+
+impl AuditSink for Stuck {
+    async fn record(&self, _: DecisionRecord) {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn decisions_are_kept_and_hold_nothing_up() {
+    let world = World::new();
+    let kept = Kept::default();
+    let mut token = token_for("/api/mapped", &["view"]);
+    token.subject = Some("bob".into());
+    token.client_id = Some("printer".into());
+    world.am.answer("secret-token", Evidence::Active(token));
+    let app = world.serve(&world.builder().audit(kept.clone(), 100).build().unwrap());
+    app.call("GET", "/api/mapped", "secret-token").await;
+    app.call("PUT", "/api/mapped?x=secret-query", "secret-token")
+        .await;
+    app.get("/api/unmapped").await;
+    app.get("/elsewhere").await;
+    while kept.0.lock().unwrap().len() < 3 {
+        tokio::task::yield_now().await;
+    }
+    let records = kept.0.lock().unwrap().clone();
+    let brief: Vec<_> = records
+        .iter()
+        .map(|record| {
+            (
+                record.method.as_str(),
+                record.path.as_str(),
+                record.allowed,
+                record.reason.code(),
+                record.subject.as_deref(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        brief,
+        [
+            ("GET", "/api/mapped", true, "granted", Some("bob")),
+            (
+                "PUT",
+                "/api/mapped",
+                false,
+                "insufficient_scope",
+                Some("bob")
+            ),
+            ("GET", "/api/unmapped", true, "unmapped", None),
+        ]
+    );
+    assert_eq!(records[0].client_id.as_deref(), Some("printer"));
+    assert_eq!(records[0].token, records[1].token);
+    assert!(!format!("{records:?}").contains("secret-"), "{records:?}");
+
+    let stuck = world.serve(&world.builder().audit(Stuck, 3).build().unwrap());
+    for _ in 0..10 {
+        assert_eq!(stuck.get("/api/unmapped").await.status, 200);
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(
+        stuck.engine.audit_dropped(),
+        6,
+        "one is being kept, three wait"
+    );
+}
+
+#[tokio::test]
+async fn a_hook_changes_bodies_and_neither_status_nor_challenge() {
+    let world = World::new();
+    let layer = world
+        .builder()
+        .on_reject(|rejection| {
+            let value = || http::HeaderValue::from_static("none");
+            assert!(rejection.add_header(http::HeaderName::from_static("x-help"), value()));
+            for kept in [
+                "www-authenticate",
+                "cache-control",
+                "warning",
+                "retry-after",
+                "content-length",
+            ] {
+                assert!(!rejection.add_header(http::HeaderName::from_static(kept), value()));
+            }
+            let text = format!("{} {}", rejection.status(), rejection.reason().code());
+            rejection.set_body(http::HeaderValue::from_static("text/plain"), text);
+        })
+        .build()
+        .unwrap();
+    let app = world.serve(&layer);
+    let refused = app.get("/api/mapped").await;
+    assert_eq!(
+        (refused.status, refused.body.as_str()),
+        (401, "401 Unauthorized no_token")
+    );
+    assert!(refused.ticket().is_some());
+    assert_eq!(refused.header("cache-control"), Some("no-store"));
+    assert_eq!(
+        (refused.header("x-help"), refused.header("content-type")),
+        (Some("none"), Some("text/plain"))
+    );
+}
+
 fn any_path() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         Just("api".to_owned()),

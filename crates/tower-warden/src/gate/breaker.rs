@@ -37,6 +37,15 @@ impl Breaker {
         }
     }
 
+    /// 0: closed; 1: may be tried; 2: open.
+    pub(super) fn state(&self, now: Instant) -> u8 {
+        match self.open_until {
+            None => 0,
+            Some(until) if now < until => 2,
+            Some(_) => 1,
+        }
+    }
+
     /// A call ended without saying anything about the AM.
     #[allow(clippy::needless_pass_by_value, reason = "an entry is used up")]
     pub(super) fn leave(&mut self, entry: Entry) {

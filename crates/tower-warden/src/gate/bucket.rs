@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use super::Rate;
+
 /// So many units a second, up to a burst.
 #[derive(Debug)]
-pub(super) struct Bucket {
+pub(crate) struct Bucket {
     per_second: f64,
     burst: f64,
     level: f64,
@@ -12,20 +14,18 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    pub(super) fn full(per_second: f64, burst: f64, now: Instant) -> Self {
+    pub(crate) fn full(rate: Rate, now: Instant) -> Self {
         Self {
-            per_second,
-            burst,
-            level: burst,
+            per_second: rate.per_second,
+            burst: rate.burst,
+            level: rate.burst,
             filled: now,
         }
     }
 
     /// Takes a unit, or says when there will be one (one minute, if never).
-    pub(super) fn take(&mut self, now: Instant) -> Result<(), Duration> {
-        let passed = now.saturating_duration_since(self.filled).as_secs_f64();
-        self.filled = self.filled.max(now);
-        self.level = passed.mul_add(self.per_second, self.level).min(self.burst);
+    pub(crate) fn take(&mut self, now: Instant) -> Result<(), Duration> {
+        self.fill(now);
         if self.level >= 1.0 {
             self.level -= 1.0;
             return Ok(());
@@ -34,6 +34,18 @@ impl Bucket {
         Err(Duration::try_from_secs_f64(wait)
             .unwrap_or(Duration::MAX)
             .min(Duration::from_secs(60)))
+    }
+
+    /// Whether at least half of the burst is there.
+    pub(super) fn is_half_full(&mut self, now: Instant) -> bool {
+        self.fill(now);
+        self.level * 2.0 >= self.burst
+    }
+
+    fn fill(&mut self, now: Instant) {
+        let passed = now.saturating_duration_since(self.filled).as_secs_f64();
+        self.filled = self.filled.max(now);
+        self.level = passed.mul_add(self.per_second, self.level).min(self.burst);
     }
 
     /// Gives a unit back that was not spent after all.
@@ -49,7 +61,7 @@ mod tests {
     #[test]
     fn it_fills_up_to_the_burst() {
         let start = Instant::now();
-        let mut bucket = Bucket::full(2.0, 3.0, start);
+        let mut bucket = Bucket::full(Rate::new(2, 3), start);
         for _ in 0..3 {
             assert_eq!(bucket.take(start), Ok(()));
         }
@@ -67,7 +79,7 @@ mod tests {
     #[test]
     fn a_rate_of_nothing_never_gives() {
         let now = Instant::now();
-        let mut bucket = Bucket::full(0.0, 0.0, now);
+        let mut bucket = Bucket::full(Rate::new(0, 0), now);
         assert_eq!(bucket.take(now), Err(Duration::from_secs(60)));
     }
 }

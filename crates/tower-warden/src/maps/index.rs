@@ -55,20 +55,23 @@ impl MapIndex {
     /// The map that covers a path: the exact one first, else the nearest ancestor's that covers its subtree.
     #[must_use]
     pub fn covering(&self, site: &Site, path: &CanonicalPath<'_>) -> Option<&Arc<ResourceMap>> {
-        let mut key = path.as_key();
-        if let Some(map) = self.get(site, key) {
-            return Some(map);
-        }
-        while key != "/" {
-            key = match key.rfind('/') {
-                Some(0) | None => "/",
-                Some(at) => key.get(..at).unwrap_or("/"),
-            };
-            if let Some(map) = self.get(site, key).filter(|map| map.is_subtree()) {
-                return Some(map);
-            }
-        }
-        None
+        let key = path.as_key();
+        self.get(site, key).or_else(|| {
+            ancestors(key)
+                .filter_map(|key| self.get(site, key))
+                .find(|map| map.is_subtree())
+        })
+    }
+
+    /// The maps of a path and of its ancestors, the nearest first, whether they cover it or not.
+    #[must_use]
+    pub fn candidates(&self, target: &Target<'_>) -> Vec<Arc<ResourceMap>> {
+        let key = target.path().as_key();
+        std::iter::once(key)
+            .chain(ancestors(key))
+            .filter_map(|key| self.get(target.site(), key))
+            .cloned()
+            .collect()
     }
 
     /// What the maps say about a target.
@@ -96,6 +99,16 @@ impl MapIndex {
     pub fn is_empty(&self) -> bool {
         self.maps.is_empty()
     }
+}
+
+/// The keys above a key, the nearest first.
+fn ancestors(key: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(key), |key| match key.rfind('/') {
+        _ if *key == "/" => None,
+        Some(at) if at > 0 => key.get(..at),
+        _ => Some("/"),
+    })
+    .skip(1)
 }
 
 fn hash(hasher: &RandomState, site: &Site, key: &str) -> u64 {

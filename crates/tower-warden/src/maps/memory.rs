@@ -91,6 +91,10 @@ impl ResourceMaps for MemoryMaps {
     fn find(&self, target: &Target<'_>) -> Lookup {
         self.shared.index.load().find(target).into()
     }
+
+    fn candidates(&self, target: &Target<'_>) -> Vec<Arc<ResourceMap>> {
+        self.shared.index.load().candidates(target)
+    }
 }
 
 #[cfg(test)]

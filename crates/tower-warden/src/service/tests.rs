@@ -153,6 +153,57 @@ async fn it_judges_the_outermost_path_wherever_it_is_mounted() {
 }
 
 #[tokio::test]
+async fn holes_in_the_coverage_are_found() {
+    let world = World::new();
+    let layer = layer(&world);
+    let engine = layer.engine().clone();
+    let paths = ["/api/mapped", "/api/tree/x"];
+    let whole = Router::new().nest("/api", routes()).layer(layer.clone());
+    crate::testing::assert_covered(&engine, whole, paths).await;
+    let nested = Router::new().nest("/api", routes().layer(layer.clone()));
+    crate::testing::assert_covered(&engine, nested, paths).await;
+
+    let late = Router::new()
+        .route("/api/mapped", get(|| async {}))
+        .layer(layer.clone());
+    let late = late.route("/api/late", get(|| async {}));
+    let error = engine.verify(late, ["/api/late"]).await.unwrap_err();
+    assert_eq!(error.paths().collect::<Vec<_>>(), ["/api/late"]);
+    // `route_layer` leaves the fallback out.
+    let route_layer = Router::new()
+        .route("/api/mapped", get(|| async {}))
+        .route_layer(layer.clone());
+    let error = engine
+        .verify(route_layer, ["/api/mapped"])
+        .await
+        .unwrap_err();
+    assert!(error.paths().any(|path| path == "/api"), "{error}");
+    let rewriting = tower::util::MapRequestLayer::new(|mut request: Request<Body>| {
+        *request.uri_mut() = "/api/mapped".parse().unwrap();
+        request
+    });
+    let rewritten = ServiceBuilder::new().layer(rewriting).service(
+        Router::new()
+            .layer(layer.clone())
+            .fallback_service(layer.layer(routes())),
+    );
+    let error = engine.verify(rewritten, ["/api/tree/x"]).await.unwrap_err();
+    assert!(
+        error.to_string().contains("Warden sees `/api/mapped`"),
+        "{error}"
+    );
+    let unguarded = Router::new().fallback_service(layer.layer(routes()));
+    let error = engine.verify(unguarded, ["/elsewhere"]).await.unwrap_err();
+    assert!(
+        error.to_string().contains("no guard that enforces"),
+        "{error}"
+    );
+    // Another engine's Warden is no answer.
+    let other = Router::new().fallback_service(super::tests::layer(&world).layer(routes()));
+    assert!(engine.verify(other, paths).await.is_err());
+}
+
+#[tokio::test]
 async fn a_path_rewritten_between_router_and_warden_is_refused() {
     let world = World::new();
     let rewrite = tower::util::MapRequestLayer::new(|mut request: Request<Body>| {
@@ -205,6 +256,50 @@ async fn handlers_read_what_was_decided() {
         body("/outside").await.0,
         500,
         "a handler that demands a decision fails without one"
+    );
+}
+
+#[tokio::test]
+async fn a_handler_may_demand_a_further_scope() {
+    let world = World::new();
+    let share = uma_client::Scopes::parse(["view", "edit", "delete", "share"]).unwrap();
+    let alices = crate::fake::map("/api/mapped");
+    let alices = crate::ResourceMap::new(
+        crate::CanonicalPath::parse("/api/mapped").unwrap(),
+        alices.owner().clone(),
+        alices.am().clone(),
+        alices.resource_id().clone(),
+        share,
+    );
+    world.maps.insert(alices);
+    world.am.grant("views", "/api/mapped", &["view"]);
+    let handler = |grant: Grant| async move {
+        grant.require("share").await?;
+        Ok::<_, crate::Refusal>("shared on")
+    };
+    let app = Router::new()
+        .route("/api/mapped", get(handler))
+        .layer(layer(&world));
+    let send = async || {
+        let request = Request::get("/api/mapped")
+            .header("authorization", "Bearer views")
+            .body(Body::empty())
+            .unwrap();
+        app.clone().oneshot(request).await.unwrap()
+    };
+    let refused = send().await;
+    assert_eq!(refused.status(), 401);
+    assert!(
+        refused.headers()["www-authenticate"]
+            .to_str()
+            .unwrap()
+            .starts_with("UMA realm=\"warden\"")
+    );
+    world.am.grant("views", "/api/mapped", &["view", "share"]);
+    assert_eq!(
+        send().await.status(),
+        200,
+        "the ticket has forgotten the old answer"
     );
 }
 
