@@ -65,6 +65,13 @@ impl Answer {
     }
 }
 
+/// A moment by both clocks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Now {
+    pub(crate) monotonic: Instant,
+    pub(crate) wall: SystemTime,
+}
+
 type AnswerCache = Cache<AnswerKey, Arc<Answer>, PassThroughHasher>;
 
 /// The answers of all AMs.
@@ -159,6 +166,14 @@ impl Answers {
         }
     }
 
+    /// This moment.
+    pub(crate) fn now(&self) -> Now {
+        Now {
+            monotonic: self.clock.monotonic(),
+            wall: self.clock.now(),
+        }
+    }
+
     pub(crate) fn keys(&self) -> &Keys {
         &self.keys
     }
@@ -168,10 +183,11 @@ impl Answers {
         &self,
         key: &AnswerKey,
         requirements: &Requirements,
+        now: Now,
     ) -> Option<Arc<Answer>> {
         let answer = self.active.get(key).or_else(|| self.inactive.get(key))?;
-        let fresh = self.clock.monotonic() < answer.deadline
-            && self.clock.now() < answer.deadline_wall
+        let fresh = now.monotonic < answer.deadline
+            && now.wall < answer.deadline_wall
             && self.stands(&answer, requirements);
         fresh.then_some(answer)
     }
@@ -186,7 +202,7 @@ impl Answers {
         let mut stamp = 0;
         let entered = self.flights.enter(
             key,
-            || self.fresh(&key, requirements),
+            || self.fresh(&key, requirements, self.now()),
             |stamp| self.purges.allow(stamp, requirements),
             || {
                 stamp = self.purges.stamp();

@@ -129,7 +129,7 @@ impl Engine {
     }
 
     fn to_try(&self, paths: impl IntoIterator<Item = impl AsRef<str>>) -> Vec<String> {
-        let guards = self.shared.guards.enforced().map(|prefix| prefix.to_uri());
+        let guards = self.shared.guards.enforced().map(CanonicalPath::to_uri);
         let listed = paths.into_iter().map(|path| path.as_ref().to_owned());
         let mut all: Vec<String> = guards
             .chain(listed)

@@ -4,7 +4,7 @@ mod asking;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use http::{Extensions, Method, StatusCode};
 use uma_client::{Clock, Scopes, epoch_seconds};
@@ -164,10 +164,12 @@ impl Engine {
         }
         let requirements: Requirements = Requirement::new(map.clone(), scopes).into();
         let shortfall = match answer {
-            Some(answer) => match shared.decide(requirements, answer.clone(), &trail) {
-                Ok(_) => return Ok(()),
-                Err(shortfall) => shortfall,
-            },
+            Some(answer) => {
+                match shared.decide(requirements, answer.clone(), &trail, shared.clock.now()) {
+                    Ok(_) => return Ok(()),
+                    Err(shortfall) => shortfall,
+                }
+            }
             None => Shortfall::tokenless(requirements),
         };
         let state = shared.want_ticket(trail, shortfall, shared.deadline());
@@ -304,9 +306,10 @@ impl Shared {
         };
         let credential = self.protection.credential(&requirements);
         let key = self.answers.keys().answer(&requirements, credential, token);
-        if let Some(answer) = self.answers.fresh(&key, &requirements) {
+        let now = self.answers.now();
+        if let Some(answer) = self.answers.fresh(&key, &requirements, now) {
             let trail = trail.with_token(key, CacheState::Hit);
-            return match self.decide(requirements, answer, &trail) {
+            return match self.decide(requirements, answer, &trail, now.wall) {
                 Ok(verdict) => State::Ready(Some(verdict)),
                 Err(shortfall) => self.want_ticket_from(head, trail, shortfall),
             };
@@ -352,8 +355,9 @@ impl Shared {
         requirements: Requirements,
         answer: Arc<Answer>,
         trail: &Trail,
+        now: SystemTime,
     ) -> Result<Verdict, Shortfall> {
-        let now = epoch_seconds(self.clock.now());
+        let now = epoch_seconds(now);
         if let Some(recorder) = &trail.recorder {
             recorder.answered(&requirements, &answer.evidence, now, trail.cache.as_str());
         }
@@ -427,7 +431,8 @@ impl Shared {
     }
 
     fn decided(&self, trail: &Trail, reason: Reason, on: On<'_>) {
-        trail.decided(&*self.clock, self.audit.as_ref(), reason, on);
+        let keys = self.answers.keys();
+        trail.decided(&*self.clock, keys, self.audit.as_ref(), reason, on);
     }
 
     fn refuse(&self, trail: &Trail, on: On<'_>, refusal: Refusal) -> State {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use http::Method;
 use uma_client::Clock;
 
-use crate::answers::AnswerKey;
+use crate::answers::{AnswerKey, Keys};
 use crate::audit::{AuditQueue, DecisionRecord};
 use crate::explain::Recorder;
 use crate::{ActiveToken, Mode, Reason, RequestHead, Requirements, ResourceMap, meter};
@@ -103,6 +103,7 @@ impl Trail {
     pub(crate) fn decided(
         &self,
         clock: &dyn Clock,
+        keys: &Keys,
         audit: Option<&AuditQueue>,
         reason: Reason,
         on: On<'_>,
@@ -115,13 +116,22 @@ impl Trail {
         let am = on.map().map(|map| map.am().name());
         let decision = if reason.allows() { "allow" } else { "refuse" };
         meter::decision(decision, reason.code(), self.mode.as_str(), am, elapsed);
-        self.tell(elapsed, reason, on);
+        let token = || self.fingerprint(keys);
+        self.tell(elapsed, reason, on, token);
         if let (Some(audit), Some(request)) = (audit, &self.request) {
-            audit.send(self.record(request, clock, elapsed, reason, on));
+            let mut record = self.record(request, clock, elapsed, reason, on);
+            record.token = token();
+            audit.send(record);
         }
     }
 
-    fn tell(&self, elapsed: Duration, reason: Reason, on: On<'_>) {
+    fn tell(
+        &self,
+        elapsed: Duration,
+        reason: Reason,
+        on: On<'_>,
+        token: impl Fn() -> Option<String>,
+    ) {
         macro_rules! event {
             ($level:expr, $decision:literal) => {
                 tracing::event!(
@@ -136,7 +146,7 @@ impl Trail {
                     required = on.required().map(tracing::field::display),
                     granted = on.granted().map(tracing::field::display),
                     cache = self.cache.as_str(),
-                    token = self.fingerprint().map(tracing::field::display),
+                    token = token().map(tracing::field::display),
                     elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
                 )
             };
@@ -178,12 +188,13 @@ impl Trail {
             }),
             subject: token.and_then(|token| token.subject.clone()),
             client_id: token.and_then(|token| token.client_id.clone()),
-            token: self.fingerprint(),
+            token: None,
         }
     }
 
-    fn fingerprint(&self) -> Option<String> {
-        self.token.map(|key| format!("{:016x}", key.fingerprint()))
+    fn fingerprint(&self, keys: &Keys) -> Option<String> {
+        self.token
+            .map(|key| format!("{:016x}", keys.fingerprint(&key)))
     }
 }
 

@@ -96,6 +96,11 @@ impl Served {
 /// Takes `public` and `s-maxage` out of `Cache-Control`, puts `private` in unless there is `no-store`, and merges
 /// `Vary: Authorization` (RFC 9111 sections 3.5 and 5.2.2).
 fn keep_private(headers: &mut HeaderMap) {
+    merge_vary(headers);
+    if !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, const { HeaderValue::from_static("private") });
+        return;
+    }
     let mut kept: Vec<String> = Vec::new();
     for field in headers.get_all(CACHE_CONTROL) {
         for directive in split_quoted(&String::from_utf8_lossy(field.as_bytes())) {
@@ -119,6 +124,9 @@ fn keep_private(headers: &mut HeaderMap) {
         CACHE_CONTROL,
         value.unwrap_or(const { HeaderValue::from_static("no-store") }),
     );
+}
+
+fn merge_vary(headers: &mut HeaderMap) {
     let varies = headers.get_all(VARY).iter().any(|field| {
         field.as_bytes().split(|&byte| byte == b',').any(|name| {
             let name = name.trim_ascii();

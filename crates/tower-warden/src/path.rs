@@ -79,12 +79,15 @@ impl<'a> CanonicalPath<'a> {
                 Err(PathErrorKind::EmptySegment.into())
             };
         }
-        if rest.bytes().filter(|&byte| byte == b'/').count() >= MAX_SEGMENTS {
+        let look = Look::at(rest.as_bytes());
+        if look.slashes >= MAX_SEGMENTS {
             return Err(PathErrorKind::TooManySegments.into());
         }
-        if !rest.as_bytes().contains(&b'%') {
-            for segment in rest.split('/') {
-                check_segment(segment)?;
+        if !look.escapes {
+            if !look.plain {
+                for segment in rest.split('/') {
+                    check_segment(segment)?;
+                }
             }
             let end = rest.len() + 1;
             return Ok(Self {
@@ -175,6 +178,35 @@ impl fmt::Debug for CanonicalPath<'_> {
 impl fmt::Display for CanonicalPath<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.to_uri())
+    }
+}
+
+/// What one look at a path, without its first and last slash, tells.
+struct Look {
+    slashes: usize,
+    escapes: bool,
+    /// There is nothing that `check_segment` could refuse.
+    plain: bool,
+}
+
+impl Look {
+    fn at(rest: &[u8]) -> Self {
+        let mut look = Self {
+            slashes: 0,
+            escapes: false,
+            plain: true,
+        };
+        let mut previous = b'/';
+        for &byte in rest {
+            look.slashes += usize::from(byte == b'/');
+            look.escapes |= byte == b'%';
+            let special = byte <= 0x1f || byte >= 0x7f || byte == b'\\';
+            let starts_oddly = previous == b'/' && (byte == b'/' || byte == b'.');
+            look.plain &= !(special || starts_oddly);
+            previous = byte;
+        }
+        look.plain &= previous != b'/';
+        look
     }
 }
 

@@ -52,6 +52,7 @@ impl Judgement {
     /// # Errors
     ///
     /// The judgement itself, if it has to be awaited.
+    #[expect(clippy::result_large_err, reason = "both ways are the ordinary ones")]
     pub fn into_ready(self) -> Result<Verdict, Self> {
         match self.state {
             State::Ready(Some(verdict)) => Ok(verdict),

@@ -35,7 +35,7 @@ impl Shared {
                 return self.refused(&trail, on, refusal);
             }
         };
-        match self.decide(requirements, answer, &trail) {
+        match self.decide(requirements, answer, &trail, self.clock.now()) {
             Ok(verdict) => verdict,
             Err(shortfall) => {
                 let mode = trail.mode;

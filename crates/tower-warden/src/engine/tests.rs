@@ -783,7 +783,7 @@ struct Stuck;
 
 impl AuditSink for Stuck {
     async fn record(&self, _: DecisionRecord) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

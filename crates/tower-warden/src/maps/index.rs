@@ -1,10 +1,10 @@
 //! All maps of a host, indexed by site and key; immutable, so that it can be swapped whole.
 
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use hashbrown::HashTable;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::{Resolution, Target};
 use crate::{CanonicalPath, ResourceMap, Site};
@@ -14,7 +14,7 @@ use crate::{CanonicalPath, ResourceMap, Site};
 /// A look-up makes at most one probe for each segment of the path and one more.
 pub struct MapIndex {
     maps: HashTable<Arc<ResourceMap>>,
-    hasher: RandomState,
+    hasher: DefaultHashBuilder,
 }
 
 impl MapIndex {
@@ -27,7 +27,7 @@ impl MapIndex {
         let maps = maps.into_iter();
         let mut index = Self {
             maps: HashTable::with_capacity(maps.size_hint().0),
-            hasher: RandomState::new(),
+            hasher: DefaultHashBuilder::default(),
         };
         for map in maps {
             if index.get(map.site(), map.key()).is_some() {
@@ -111,11 +111,11 @@ fn ancestors(key: &str) -> impl Iterator<Item = &str> {
     .skip(1)
 }
 
-fn hash(hasher: &RandomState, site: &Site, key: &str) -> u64 {
+fn hash(hasher: &DefaultHashBuilder, site: &Site, key: &str) -> u64 {
     hasher.hash_one((site, key))
 }
 
-fn hash_of(hasher: &RandomState, map: &ResourceMap) -> u64 {
+fn hash_of(hasher: &DefaultHashBuilder, map: &ResourceMap) -> u64 {
     hash(hasher, map.site(), map.key())
 }
 
@@ -123,7 +123,7 @@ impl Default for MapIndex {
     fn default() -> Self {
         Self {
             maps: HashTable::new(),
-            hasher: RandomState::new(),
+            hasher: DefaultHashBuilder::default(),
         }
     }
 }

@@ -147,6 +147,16 @@ fn segment() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
+    fn the_quick_look_misses_nothing(raw in "/([a-b.\\\\\u{0}-\u{20}\u{7f}-\u{a1};é/]{0,6}){0,4}") {
+        let rest = raw.strip_prefix('/').unwrap();
+        if Look::at(rest.as_bytes()).plain && !rest.is_empty() {
+            for segment in rest.split('/') {
+                prop_assert!(check_segment(segment).is_ok(), "{segment:?}");
+            }
+        }
+    }
+
+    #[test]
     fn encoding_a_key_and_reading_it_gives_the_key(segments in prop::collection::vec(segment(), 0..8)) {
         let key = format!("/{}", segments.join("/"));
         let path = CanonicalPath::parse(&key).unwrap();
