@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::{Extensions, Method, StatusCode};
-use uma_client::{Clock, Dialect, epoch_seconds};
+use uma_client::{Clock, TokenState, epoch_seconds};
 
 use crate::answers::{Answer, Answers, Purge};
 use crate::bearer::{BearerError, bearer};
-use crate::decision::{Decision, decide};
+use crate::decision::{Decision, Insufficiency, decide};
 use crate::event::{CacheState, On, Trail};
 use crate::gate::{Gates, TicketFor};
 use crate::guard::Guards;
@@ -47,6 +47,7 @@ pub(crate) struct Shared {
     pub(crate) own_access: Option<Box<OwnAccess>>,
     pub(crate) preflight: bool,
     pub(crate) outermost: bool,
+    pub(crate) legacy_tokens: bool,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -222,7 +223,8 @@ impl Shared {
         requirements: Requirements,
     ) -> State {
         let on = On::Requirements(&requirements);
-        let token = match bearer(head.headers()) {
+        let legacy = self.legacy_tokens.then(|| requirements.am().dialect());
+        let token = match bearer(head.headers(), legacy) {
             Ok(Some(token)) => token,
             Ok(None) => return self.judge_tokenless(trail, requirements),
             Err(error) => {
@@ -295,8 +297,8 @@ impl Shared {
             let refusal = Refusal::no_ticket(shortfall.reason, None);
             return self.refuse(trail, On::Requirements(&shortfall.requirements), refusal);
         }
-        let dialect: Dialect = shortfall.requirements.am().dialect();
-        if shortfall.reason == Reason::NoToken && !dialect.tokenless_needs_ticket() {
+        let dialect = shortfall.requirements.am().dialect();
+        if !dialect.needs_ticket(shortfall.token()) {
             let refusal = self.challenge(&shortfall, None);
             return self.refuse(trail, On::Requirements(&shortfall.requirements), refusal);
         }
@@ -327,6 +329,17 @@ struct Shortfall {
     requirements: Requirements,
     reason: Reason,
     budget: TicketFor,
+}
+
+impl Shortfall {
+    /// What the token was worth: dialects tell one that is no good from one that is too weak.
+    fn token(&self) -> TokenState {
+        match self.reason {
+            Reason::NoToken => TokenState::None,
+            Reason::Insufficient(Insufficiency::Scopes) => TokenState::Insufficient,
+            _ => TokenState::Invalid,
+        }
+    }
 }
 
 fn not_guarded() -> Judgement {
@@ -379,5 +392,7 @@ impl fmt::Debug for Engine {
     }
 }
 
+#[cfg(test)]
+mod dialects;
 #[cfg(test)]
 mod tests;
