@@ -121,6 +121,7 @@ impl Departure {
             Evidence::Inactive => INACTIVE_TTL,
             Evidence::Active(token) => {
                 let ttl = self.key.shorten(self.answers.limits.ttl);
+                let ttl = token.fresh_for.map_or(ttl, |fresh| ttl.min(fresh));
                 let now = epoch_seconds(self.begun_wall);
                 token.window.expires.map_or(ttl, |expires| {
                     let left = u64::try_from(expires.saturating_sub(now)).unwrap_or(0);

@@ -1,7 +1,9 @@
-//! Reading the bearer token of a request (RFC 6750 section 2.1). Tokens in queries and bodies are not looked for.
+//! Reading the bearer token of a request (RFC 6750 section 2.1). Tokens in queries and bodies are not looked for; where else
+//! one may stand, if the host has opted in, is for the AM's dialect to say.
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use uma_client::Dialect;
 
 /// Longest token that is read, in bytes.
 pub(crate) const MAX_TOKEN_BYTES: usize = 8 * 1024;
@@ -13,8 +15,27 @@ pub(crate) enum BearerError {
     Malformed,
 }
 
-/// The bearer token of a request, if it has one. Any other scheme counts as none.
-pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, BearerError> {
+/// The bearer token of a request, if it has one. Any other scheme counts as none. With `legacy`, the token may stand where
+/// that dialect looks besides; two tokens are one too many.
+pub(crate) fn bearer(
+    headers: &HeaderMap,
+    legacy: Option<Dialect>,
+) -> Result<Option<&str>, BearerError> {
+    let token = authorization(headers)?;
+    let Some(dialect) = legacy else {
+        return Ok(token);
+    };
+    let elsewhere = dialect
+        .legacy_token(headers)
+        .map_err(|_| BearerError::Malformed)?;
+    match (token, elsewhere) {
+        (Some(_), Some(_)) => Err(BearerError::Repeated),
+        (None, Some(elsewhere)) => checked(elsewhere.as_bytes()).map(Some),
+        (token, None) => Ok(token),
+    }
+}
+
+fn authorization(headers: &HeaderMap) -> Result<Option<&str>, BearerError> {
     let mut fields = headers.get_all(AUTHORIZATION).iter();
     let Some(field) = fields.next() else {
         return Ok(None);
@@ -37,10 +58,16 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, BearerError> {
     }
     token
         .strip_prefix(b" ")
-        .filter(|token| token.len() <= MAX_TOKEN_BYTES && is_token68(token))
-        .and_then(|token| std::str::from_utf8(token).ok())
-        .map(Some)
         .ok_or(BearerError::Malformed)
+        .and_then(checked)
+        .map(Some)
+}
+
+fn checked(token: &[u8]) -> Result<&str, BearerError> {
+    if token.len() > MAX_TOKEN_BYTES || !is_token68(token) {
+        return Err(BearerError::Malformed);
+    }
+    std::str::from_utf8(token).map_err(|_| BearerError::Malformed)
 }
 
 /// Visible ASCII, blanks and tabs.
@@ -86,7 +113,42 @@ mod tests {
                 HeaderValue::from_bytes(value.as_bytes()).unwrap(),
             );
         }
-        bearer(&headers).map(|token| token.map(str::to_owned))
+        bearer(&headers, None).map(|token| token.map(str::to_owned))
+    }
+
+    #[test]
+    fn only_a_dialect_that_has_another_place_is_asked_and_only_by_opt_in() {
+        let read = |authorization: Option<&str>, elsewhere: &str, legacy| {
+            let mut headers = HeaderMap::new();
+            if let Some(value) = authorization {
+                headers.insert(AUTHORIZATION, value.parse().unwrap());
+            }
+            headers.insert("www-authenticate", elsewhere.parse().unwrap());
+            bearer(&headers, legacy).map(|token| token.map(str::to_owned))
+        };
+        let draft = Some(Dialect::Draft03);
+        assert_eq!(read(None, "Bearer abc", draft), Ok(Some("abc".into())));
+        assert_eq!(read(None, "UMA abc", draft), Ok(Some("abc".into())));
+        assert_eq!(
+            read(Some("Basic x"), "UMA abc", draft),
+            Ok(Some("abc".into()))
+        );
+        for legacy in [None, Some(Dialect::Uma2)] {
+            assert_eq!(read(None, "Bearer abc", legacy), Ok(None));
+            assert_eq!(read(None, "Bearer a b", legacy), Ok(None));
+            assert_eq!(
+                read(Some("Bearer a"), "Bearer b", legacy),
+                Ok(Some("a".into()))
+            );
+        }
+        assert_eq!(
+            read(Some("Bearer a"), "Bearer a", draft),
+            Err(BearerError::Repeated)
+        );
+        let long = format!("Bearer {}", "a".repeat(MAX_TOKEN_BYTES + 1));
+        for bad in ["Bearer a b", "Bearer \"a\"", "Bearer a=b", "Basic a", &long] {
+            assert_eq!(read(None, bad, draft), Err(BearerError::Malformed));
+        }
     }
 
     #[test]

@@ -46,6 +46,7 @@ pub struct WardenBuilder {
     audit: Option<AuditQueue>,
     preflight: bool,
     outermost: bool,
+    legacy_tokens: bool,
     keep_authorization: bool,
     clock: Arc<dyn Clock>,
 }
@@ -67,6 +68,7 @@ impl WardenBuilder {
             audit: None,
             preflight: false,
             outermost: false,
+            legacy_tokens: false,
             keep_authorization: false,
             clock: Arc::new(SystemClock::new()),
         }
@@ -115,7 +117,9 @@ impl WardenBuilder {
         self
     }
 
-    /// Sets the name of this host in dialects whose challenges name it.
+    /// Sets the name of this host in dialects whose challenges name it (`host_id` of
+    /// [`Dialect::Draft03`](uma_client::Dialect::Draft03)); without it such a challenge can't be written, and requesters get
+    /// 403 with no way on.
     pub fn host_id(mut self, host_id: impl Into<String>) -> Self {
         self.host_id = host_id.into();
         self
@@ -182,6 +186,14 @@ impl WardenBuilder {
     /// can't be built without it, since a nested service sees a path without its prefix.
     pub fn outermost(mut self) -> Self {
         self.outermost = true;
+        self
+    }
+
+    /// Takes a requester's token also from where the dialect of a path's AM looks besides `Authorization: Bearer`
+    /// ([`Dialect::legacy_token`](uma_client::Dialect::legacy_token)): requesters of 2012 may put it into a
+    /// `WWW-Authenticate` field. Other dialects are not touched by it, and a request with two tokens is refused.
+    pub fn accept_legacy_tokens(mut self) -> Self {
+        self.legacy_tokens = true;
         self
     }
 
@@ -263,6 +275,7 @@ impl WardenBuilder {
             preflight: self.preflight,
             outermost: self.outermost,
             keep_authorization: self.keep_authorization,
+            legacy_tokens: self.legacy_tokens,
             clock: self.clock,
         };
         let engine = Engine {

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use http::{Extensions, Method, StatusCode};
-use uma_client::{Clock, Scopes, epoch_seconds};
+use uma_client::{Clock, Scopes, TokenState, epoch_seconds};
 
 use crate::answers::{Answer, AnswerKey, Answers, Purge};
 use crate::audit::AuditQueue;
 use crate::bearer::{BearerError, bearer};
-use crate::decision::{Decision, decide};
+use crate::decision::{Decision, Insufficiency, decide};
 use crate::event::{CacheState, On, Trail};
 use crate::explain::{Explanation, Recorder};
 use crate::gate::{Gates, TicketFor};
@@ -56,6 +56,7 @@ pub(crate) struct Shared {
     pub(crate) preflight: bool,
     pub(crate) outermost: bool,
     pub(crate) keep_authorization: bool,
+    pub(crate) legacy_tokens: bool,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -289,7 +290,8 @@ impl Shared {
         trail: Trail,
         requirements: Requirements,
     ) -> State {
-        let token = match bearer(head.headers()) {
+        let legacy = self.legacy_tokens.then(|| requirements.am().dialect());
+        let token = match bearer(head.headers(), legacy) {
             Ok(token) => token,
             Err(error) => {
                 let reason = match error {
@@ -417,7 +419,7 @@ impl Shared {
             return self.refuse(&trail, shortfall.on(), refusal);
         }
         let dialect = shortfall.requirements.am().dialect();
-        if shortfall.reason == Reason::NoToken && !dialect.tokenless_needs_ticket() {
+        if !dialect.needs_ticket(shortfall.token()) {
             let refusal = self.challenge(&shortfall, None);
             return self.refuse(&trail, shortfall.on(), refusal);
         }
@@ -469,6 +471,17 @@ impl Shortfall {
     fn on(&self) -> On<'_> {
         let token: Option<&ActiveToken> = self.answer.as_ref().and_then(|answer| answer.token());
         On::Requirements(&self.requirements, token)
+    }
+}
+
+impl Shortfall {
+    /// What the token was worth: dialects tell one that is no good from one that is too weak.
+    fn token(&self) -> TokenState {
+        match self.reason {
+            Reason::NoToken => TokenState::None,
+            Reason::Insufficient(Insufficiency::Scopes) => TokenState::Insufficient,
+            _ => TokenState::Invalid,
+        }
     }
 }
 
@@ -535,5 +548,7 @@ impl fmt::Debug for Engine {
     }
 }
 
+#[cfg(test)]
+mod dialects;
 #[cfg(test)]
 mod tests;

@@ -109,7 +109,7 @@ pub use method_scopes::MethodScopes;
 pub use path::{CanonicalPath, MAX_PATH_BYTES, MAX_SEGMENTS, PathError, PathErrorKind};
 pub use peer::Peer;
 pub use protection::{
-    ActiveToken, Credential, Evidence, OneAm, OneAmBuilder, Permission, Protection,
+    ActiveToken, Credential, Evidence, LiveDecisions, OneAm, OneAmBuilder, Permission, Protection,
     ProtectionError, ProtectionErrorKind, Rpt, Source, Window,
 };
 pub use reason::Reason;

@@ -1,6 +1,7 @@
 //! The door to the AMs: what Warden asks of the AM of a map.
 
 mod evidence;
+mod live;
 mod one_am;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use uma_client::{PermissionOutcome, Secret};
 
 pub use evidence::{ActiveToken, Evidence, Permission, Source, Window};
+pub use live::LiveDecisions;
 pub use one_am::{OneAm, OneAmBuilder};
 
 use crate::Requirements;

@@ -3,7 +3,7 @@
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{Request, Response};
 use tower_service::Service;
 
@@ -119,6 +119,9 @@ impl<S> Warden<S> {
                 };
                 if !self.engine.shared.keep_authorization && access.grant().is_some() {
                     request.headers_mut().remove(AUTHORIZATION);
+                    if self.engine.shared.legacy_tokens {
+                        request.headers_mut().remove(WWW_AUTHENTICATE);
+                    }
                 }
                 request.extensions_mut().insert(access);
                 Ok(served)

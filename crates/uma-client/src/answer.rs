@@ -175,7 +175,8 @@ pub(crate) fn refusal(
         _ if status.is_server_error() => ErrorKind::Unavailable,
         _ => ErrorKind::Refused,
     };
-    Error::new(kind, "")
+    let advice = profile.advice(status, code).cloned().unwrap_or_default();
+    Error::new(kind, advice)
         .with_status(status)
         .with_code(code)
         .with_retry_after(retry_after(response.headers()))

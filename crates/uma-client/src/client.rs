@@ -16,8 +16,12 @@ use crate::wire;
 
 mod builder;
 mod credentials;
+mod detect;
 mod discovery;
 mod endpoints;
+mod hints;
+mod live;
+mod named;
 mod oauth;
 mod protection;
 mod registration;
@@ -27,6 +31,7 @@ pub(crate) use builder::Settings;
 pub use credentials::{ClientAuth, ClientCredentials};
 pub(crate) use discovery::Discovered;
 pub(crate) use endpoints::{Endpoints, is_trusted};
+pub use live::LiveDecision;
 pub use oauth::{AuthorizationRequest, CodeExchange, PendingAuthorization, TokenHint, TokenSet};
 pub use protection::{
     Introspection, IntrospectionCredential, PermissionOutcome, ReadResource, RegisteredResource,
@@ -63,6 +68,7 @@ pub(crate) struct Shared {
     http: Http,
     clock: Arc<dyn Clock>,
     discovery: discovery::Discovery,
+    hints: hints::Hints,
 }
 
 impl AmClient {
@@ -120,10 +126,6 @@ impl AmClient {
 
     pub(crate) async fn discovered(&self) -> Result<Arc<Discovered>, Error> {
         discovery::discovered(&self.shared).await
-    }
-
-    pub(crate) fn allows_http(&self) -> bool {
-        self.shared.settings.allow_http
     }
 
     pub(crate) fn limits(&self) -> Limits {

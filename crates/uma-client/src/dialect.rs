@@ -18,18 +18,22 @@
 //! ```
 
 use bytes::Bytes;
-use http::Response;
+use http::{HeaderMap, Response};
 use url::Url;
 
 use crate::client::is_trusted;
 use crate::error::Error;
-use crate::ids::{ResourceId, Ticket};
-use crate::issuer::Issuer;
+use crate::ids::ResourceId;
+use crate::profile::AmProfile;
 
 mod calls;
+mod challenge;
+pub(crate) mod draft03;
 mod uma2;
+mod urls;
 
 pub(crate) use calls::Context;
+pub use challenge::{Challenge, TokenState};
 
 /// The protocol that an AM speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -38,80 +42,100 @@ pub enum Dialect {
     /// UMA 2.0 (Kantara Initiative, 2018): the Grant and Federated Authorization.
     #[default]
     Uma2,
-}
-
-/// What a refusal says to a requester.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct Challenge<'a> {
-    /// The protection space; never empty.
-    pub realm: &'a str,
-    /// The AM of the resource, verbatim.
-    pub issuer: &'a Issuer,
-    /// The ticket that was obtained for this one request.
-    pub ticket: Option<&'a Ticket>,
-    /// Whether the request bore a token.
-    pub token_presented: bool,
-    /// The host's name, for dialects whose challenge carries it; empty otherwise.
-    pub host_id: &'a str,
-}
-
-impl<'a> Challenge<'a> {
-    /// A challenge without a ticket, for a request without a token.
-    pub fn new(realm: &'a str, issuer: &'a Issuer) -> Self {
-        Self {
-            realm,
-            issuer,
-            ticket: None,
-            token_presented: false,
-            host_id: "",
-        }
-    }
-
-    /// Adds the ticket.
-    #[must_use]
-    pub fn with_ticket(mut self, ticket: &'a Ticket) -> Self {
-        self.ticket = Some(ticket);
-        self
-    }
-
-    /// Says whether the request bore a token.
-    #[must_use]
-    pub fn with_token_presented(mut self, presented: bool) -> Self {
-        self.token_presented = presented;
-        self
-    }
-
-    /// Adds the host's name.
-    #[must_use]
-    pub fn with_host_id(mut self, host_id: &'a str) -> Self {
-        self.host_id = host_id;
-        self
-    }
+    /// The UMA core draft 03 of February 2012, which Puma and the SMART AM spoke. Its wire types are
+    /// [`wire::draft03`](crate::wire::draft03).
+    Draft03,
 }
 
 impl Dialect {
+    /// All dialects.
+    pub const ALL: &'static [Self] = &[Self::Uma2, Self::Draft03];
+
+    /// The name in settings and stores: `uma2`, `draft03`.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Uma2 => "uma2",
+            Self::Draft03 => "draft03",
+        }
+    }
+
+    /// The dialect with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .find(|dialect| dialect.as_str() == name)
+            .copied()
+    }
+
+    /// The dialect to the letter, as a profile: what a client uses that names none.
+    pub fn profile(&self) -> AmProfile {
+        match self {
+            Self::Uma2 => AmProfile::uma2(),
+            Self::Draft03 => draft03::profile(),
+        }
+    }
+
     /// Whether the refusal of a request without a token needs a ticket. Where not, the AM is not asked for one.
     pub fn tokenless_needs_ticket(&self) -> bool {
+        self.needs_ticket(TokenState::None)
+    }
+
+    /// Whether the refusal of a request with such a token needs a ticket. Where not, the AM is not asked for one.
+    pub fn needs_ticket(&self, token: TokenState) -> bool {
         match self {
             Self::Uma2 => true,
+            Self::Draft03 => draft03::needs_ticket(token),
         }
     }
 
     /// The whole refusal of a request to a protected path: status, headers, and body.
     ///
-    /// UMA 2.0 Grant section 3.2.1. For [`Dialect::Uma2`] it is 401, `Cache-Control: no-store`, an empty body, and exactly
+    /// For [`Dialect::Uma2`] (UMA 2.0 Grant section 3.2.1) it is 401, `Cache-Control: no-store`, an empty body, and exactly
     /// `WWW-Authenticate: UMA realm="…",as_uri="…",ticket="…"`: requesters in use parse with hand-written code, and this is
-    /// the one shape that they all can read.
+    /// the one shape that they all can read. For [`Dialect::Draft03`] it is 401 with
+    /// `UMA realm="…",host_id="…",am_uri="…"` and no ticket when there is no good token, and 403 with the ticket in that
+    /// header and in a JSON body when the token is too weak.
     ///
     /// # Errors
-    /// [`ErrorKind::Malformed`](crate::ErrorKind::Malformed) when realm or ticket cannot be written safely (empty, longer
-    /// than 4096 bytes, control characters, non-ASCII, `"`, `\`), [`ErrorKind::Config`](crate::ErrorKind::Config) when the
-    /// dialect needs a ticket and there is none. The caller then answers 403 with the `Warning` of UMA 2.0 Grant section
-    /// 3.2.2.
+    /// [`ErrorKind::Malformed`](crate::ErrorKind::Malformed) when realm, host name or ticket cannot be written safely (empty,
+    /// longer than 4096 bytes, control characters, non-ASCII, `"`, `\`), [`ErrorKind::Config`](crate::ErrorKind::Config)
+    /// when the dialect needs a ticket or a host name and there is none. The caller then answers 403 with the `Warning` of
+    /// UMA 2.0 Grant section 3.2.2.
     pub fn refusal(&self, challenge: &Challenge<'_>) -> Result<Response<Bytes>, Error> {
         match self {
             Self::Uma2 => uma2::refusal(challenge),
+            Self::Draft03 => draft03::refusal(challenge),
+        }
+    }
+
+    /// The token of a request that stands where only this dialect looks for one, besides `Authorization: Bearer`, which all
+    /// do. Who asks has to have opted in. The text is as it came: whether it can be a token is for the caller to check.
+    ///
+    /// [`Dialect::Uma2`] knows no such place. [`Dialect::Draft03`] reads a `WWW-Authenticate` field of the request, where
+    /// Puma's description puts the token: one field, `Bearer` or `UMA`, and the token behind it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Malformed`](crate::ErrorKind::Malformed) when something is there and cannot be read in exactly one way.
+    pub fn legacy_token<'h>(&self, headers: &'h HeaderMap) -> Result<Option<&'h str>, Error> {
+        match self {
+            Self::Uma2 => Ok(None),
+            Self::Draft03 => draft03::legacy_token(headers),
+        }
+    }
+
+    /// The parameter of a challenge that names the AM: by it a requester knows what is spoken there.
+    pub(crate) fn issuer_parameter(&self) -> &'static str {
+        match self {
+            Self::Uma2 => "as_uri",
+            Self::Draft03 => "am_uri",
+        }
+    }
+
+    /// How a metadata member of UMA 2.0 is called in this dialect: errors name members as the document has them.
+    pub(crate) fn member(&self, name: &'static str) -> &'static str {
+        match self {
+            Self::Uma2 => name,
+            Self::Draft03 => draft03::member(name),
         }
     }
 }
@@ -139,6 +163,6 @@ fn policy_uri(context: &Context<'_>, id: &ResourceId, named: Option<&str>) -> Op
     trusted(
         &template
             .replace("{issuer}", context.issuer.as_str())
-            .replace("{id}", &uma2::encoded(id)),
+            .replace("{id}", &urls::encoded(id)),
     )
 }

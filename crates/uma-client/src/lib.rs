@@ -8,6 +8,7 @@
 //! | a host | to put a resource under her policies | [`AmClient::create_resource`] |
 //! | a host | to judge a token | [`AmClient::introspect`] |
 //! | a host | to refuse a request | [`AmClient::request_permission`], [`Dialect::refusal`] |
+//! | a host | to speak to an AM of 2012 | [`Dialect::Draft03`], [`wire::draft03`] |
 //! | a requester | to read a refusal | [`UmaChallenge`] |
 //! | a requester | to earn a token | [`Requester`], [`RefusalGuard`] |
 //!
@@ -113,16 +114,16 @@ pub mod wire;
 
 pub use client::{
     AmClient, AmClientBuilder, AuthorizationRequest, ClientAuth, ClientCredentials, CodeExchange,
-    Introspection, IntrospectionCredential, PendingAuthorization, PermissionOutcome, ReadResource,
-    RegisteredResource, Registration, ResourceList, TokenHint, TokenSet,
+    Introspection, IntrospectionCredential, LiveDecision, PendingAuthorization, PermissionOutcome,
+    ReadResource, RegisteredResource, Registration, ResourceList, TokenHint, TokenSet,
 };
 pub use clock::{Clock, ManualClock, SystemClock, epoch_seconds};
-pub use dialect::{Challenge, Dialect};
+pub use dialect::{Challenge, Dialect, TokenState};
 pub use error::{Error, ErrorKind};
 pub use ids::{Pat, ResourceId, Ticket};
 pub use issuer::Issuer;
 pub use pat::{MemoryPatStore, PatGrant, PatKeeper, PatState, PatStore, StoredPat};
-pub use profile::{AmProfile, IntrospectionAuth, PatDead, TicketBody};
+pub use profile::{AmAdvice, AmProfile, IntrospectionAuth, PatDead, RegistrationForm, TicketBody};
 pub use requester::{Exchange, Grant, RefusalGuard, Requester, TicketExchange, UmaChallenge};
 pub use scope::{Scope, Scopes};
 pub use secret::Secret;

@@ -14,17 +14,13 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{Method, Request, Response, StatusCode};
-use url::{Url, form_urlencoded};
+use http::StatusCode;
+use url::Url;
 
-use crate::answer::{self, Credential};
-use crate::client::{AmClient, request, with_body};
+use crate::client::AmClient;
 use crate::error::{Error, ErrorKind};
-use crate::ids::{self, Ticket};
+use crate::ids::Ticket;
 use crate::secret::Secret;
-use crate::wire;
 
 mod challenge;
 mod exchange;
@@ -34,11 +30,12 @@ pub use challenge::UmaChallenge;
 pub use exchange::{Exchange, Grant, TicketExchange};
 pub use guard::RefusalGuard;
 
-const EXCHANGE: &str = "POST token (ticket)";
+const EXCHANGE: &str = "ticket exchange";
+const OWN_TOKEN: &str = "POST token (requester)";
 /// Between polls when the AM does not say (UMA 2.0 Grant section 3.3.6), and the bounds of what it may say.
-const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
-const MIN_INTERVAL: Duration = Duration::from_secs(1);
-const MAX_INTERVAL: Duration = Duration::from_secs(60);
+pub(crate) const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
+pub(crate) const MIN_INTERVAL: Duration = Duration::from_secs(1);
+pub(crate) const MAX_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A requester at one AM: exchanges tickets for RPTs. Cloning is cheap.
 #[derive(Clone, Debug)]
@@ -59,23 +56,69 @@ impl Requester {
     }
 
     /// Presents a ticket (grant type `urn:ietf:params:oauth:grant-type:uma-ticket`, UMA 2.0 Grant section 3.3.1). The ticket
-    /// is spent, whatever comes back.
+    /// is spent, whatever comes back. In a dialect in which the exchange is made with the requester's own token and none is
+    /// given ([`TicketExchange::bearer`], [`TicketExchange::rpt`]), that token is fetched first.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidTicket`] when the AM does not take the ticket (`invalid_grant`, `invalid_ticket`): begin again at
     /// the host. [`ErrorKind::InvalidScope`]; [`ErrorKind::Malformed`] when a new ticket is missing or equals the one that was
     /// sent; [`ErrorKind::Refused`] for bad credentials; and what any call may end with.
     pub async fn exchange(&self, exchange: TicketExchange) -> Result<Exchange, Error> {
+        let dialect = self.client.dialect();
         let discovered = self.client.discovered().await?;
+        let context = self.client.context(&discovered);
         let at = |error: Error| self.client.at(EXCHANGE, error);
-        let url = discovered.endpoints.token().map_err(at)?;
+        let mut exchange = exchange;
+        if dialect.exchange_needs_token(&exchange) {
+            exchange = exchange.bearer(self.own_token().await?.rpt);
+        }
+        let profile = self.client.profile();
+        if exchange.is_unattended() {
+            for (name, value) in &profile.unattended_parameters {
+                exchange = exchange.parameter(name.as_str(), value.as_str());
+            }
+        }
+        let request = dialect.exchange(&context, &exchange).map_err(at)?;
+        let mut tries = 1 + u8::from(profile.retries_exchange);
+        let response = loop {
+            tries -= 1;
+            let response = self
+                .client
+                .send(EXCHANGE, request.clone(), self.client.limits())
+                .await?;
+            if tries == 0 || response.status() != StatusCode::INTERNAL_SERVER_ERROR {
+                break response;
+            }
+        };
+        let outcome = dialect
+            .exchanged(&context, &exchange.ticket, &response)
+            .map_err(at)?;
+        if outcome == Exchange::Denied && exchange::was_submitted(profile, &response) {
+            return Ok(Exchange::Submitted {
+                ticket: exchange.ticket,
+                interval: DEFAULT_INTERVAL,
+            });
+        }
+        Ok(outcome)
+    }
 
-        let request = self.write(&exchange, url).map_err(at)?;
+    /// Fetches the requester's own token, in dialects in which a requester first shows who it is and only then learns of
+    /// tickets ([`Dialect::Draft03`](crate::Dialect::Draft03)): present it at the host like an RPT. It carries no permission.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] in dialects that know no such token, [`ErrorKind::Config`] without credentials,
+    /// [`ErrorKind::Refused`] for bad ones, and what any call may end with.
+    pub async fn own_token(&self) -> Result<Grant, Error> {
+        let dialect = self.client.dialect();
+        let discovered = self.client.discovered().await?;
+        let context = self.client.context(&discovered);
+        let at = |error: Error| self.client.at(OWN_TOKEN, error);
+        let request = dialect.own_token(&context).map_err(at)?;
         let response = self
             .client
-            .send(EXCHANGE, request, self.client.limits())
+            .send(OWN_TOKEN, request, self.client.limits())
             .await?;
-        self.read(&exchange.ticket, &response).map_err(at)
+        dialect.own_token_given(&context, &response).map_err(at)
     }
 
     /// Polls as long as the AM says `request_submitted`, at the interval it asks for (5 s if it does not; 1 s to 60 s), each
@@ -158,52 +201,6 @@ impl Requester {
             .append_pair("claims_redirect_uri", return_to)
             .append_pair("state", state.expose());
         Ok(url)
-    }
-
-    fn write(&self, exchange: &TicketExchange, url: &Url) -> Result<Request<Bytes>, Error> {
-        let mut form = form_urlencoded::Serializer::new(String::new());
-        exchange.write(&mut form)?;
-        let authorization = match (&exchange.bearer, self.client.credentials()) {
-            (Some(bearer), _) => Some(ids::bearer(bearer)?),
-            (None, Some(credentials)) => credentials.authenticate(credentials.auth, &mut form)?,
-            (None, None) => {
-                return Err(Error::new(
-                    ErrorKind::Config,
-                    "this needs the client's credentials or a bearer token",
-                ));
-            }
-        };
-        let mut request =
-            request(Method::POST, url).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-        if let Some(authorization) = authorization {
-            request = request.header(AUTHORIZATION, authorization);
-        }
-        with_body(request, form.finish())
-    }
-
-    fn read(&self, sent: &Ticket, response: &Response<Bytes>) -> Result<Exchange, Error> {
-        if response.status() == StatusCode::OK {
-            let answer: wire::TokenResponse = answer::json(response)?;
-            return Grant::read(answer)
-                .map(Exchange::Granted)
-                .map_err(|error| answer::unreadable(response, error));
-        }
-        let refusal = || answer::refusal(self.client.profile(), Credential::Other, response);
-        let by_code = matches!(
-            response.status(),
-            StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
-        );
-        let code = answer::error_code(response).filter(|_| by_code);
-        match code.as_deref() {
-            Some("need_info") => exchange::need_info(&self.client, sent, response),
-            Some("request_submitted") => exchange::submitted(sent, response),
-            Some("request_denied" | "access_denied") => Ok(Exchange::Denied),
-            Some("invalid_grant" | "invalid_ticket" | "expired_ticket") => {
-                Err(refusal().with_kind(ErrorKind::InvalidTicket))
-            }
-            Some("invalid_scope") => Err(refusal().with_kind(ErrorKind::InvalidScope)),
-            _ => Err(refusal()),
-        }
     }
 }
 

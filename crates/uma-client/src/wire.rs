@@ -25,6 +25,7 @@ mod registration;
 mod resource;
 mod token;
 
+pub use crate::dialect::draft03::wire as draft03;
 pub use introspection::{IntrospectionResponse, MAX_EPOCH_SECONDS, Permission};
 pub use metadata::Metadata;
 pub use permission::{PermissionRequest, TicketResponse};
@@ -33,19 +34,19 @@ pub use resource::{ResourceCreated, ResourceDescription};
 pub use token::{ErrorBody, RequiredClaim, TokenResponse};
 
 /// [`Secret`](crate::Secret)s as JSON strings: they have no `Serialize` of their own, so that none is written by chance.
-mod secret {
+pub(crate) mod secret {
     use serde::{Deserialize, Deserializer, Serializer};
 
     use crate::secret::Secret;
 
-    pub(super) fn serialize<S: Serializer>(
+    pub(crate) fn serialize<S: Serializer>(
         value: &Secret,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(value.expose())
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Secret, D::Error> {
         String::deserialize(deserializer).map(Secret::new)

@@ -7,11 +7,13 @@ use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use uma_client::Dialect;
 use uma_client::wire::ClientMetadata;
 use url::Url;
 
 use crate::WardenAm;
-use crate::endpoints::register;
+use crate::draft03;
+use crate::endpoints::{self, Routes, register};
 use crate::error::{Error, ErrorKind};
 use crate::faults::Faults;
 use crate::persist::StateFile;
@@ -28,6 +30,7 @@ const MAX_NAME: usize = 200;
 #[must_use]
 pub struct AmBuilder {
     issuer: String,
+    dialect: Dialect,
     users: BTreeMap<String, String>,
     clients: Vec<ClientSpec>,
     initial_access_token: Option<String>,
@@ -42,6 +45,7 @@ impl AmBuilder {
     pub(crate) fn new(issuer: &str) -> Self {
         Self {
             issuer: issuer.to_owned(),
+            dialect: Dialect::Uma2,
             users: BTreeMap::new(),
             clients: Vec::new(),
             initial_access_token: None,
@@ -51,6 +55,13 @@ impl AmBuilder {
             poll_interval: DEFAULT_POLL_INTERVAL,
             resource_id_prefix: String::new(),
         }
+    }
+
+    /// What the AM speaks. Default: UMA 2.0. With [`Dialect::Draft03`] it is an AM of 2012, of which hosts and requesters of
+    /// UMA 2.0 understand nothing; people, pages and scripts stay the same.
+    pub fn dialect(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
+        self
     }
 
     /// Adds a person who can sign in, as an owner and as a requesting party. A later password for the same name counts.
@@ -106,10 +117,11 @@ impl AmBuilder {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] for an issuer that is no absolute http or https URL (or has a query, a fragment or user info), an empty user name, a client
-    /// with unusable metadata; [`ErrorKind::StateFile`] for a state file that can't be read, understood or written.
+    /// [`ErrorKind::Config`] for an issuer that is no absolute http or https URL (or has a query, a fragment or user info), a dialect that is not spoken
+    /// here, an empty user name, a client with unusable metadata; [`ErrorKind::StateFile`] for a state file that can't be read, understood or written.
     pub fn build(self) -> Result<WardenAm, Error> {
         let url = issuer_url(&self.issuer)?;
+        let personality = personality(self.dialect)?;
         let file = self.state_file.map(StateFile::new);
         let mut state = match &file {
             Some(file) => file.load()?.unwrap_or_default(),
@@ -133,6 +145,7 @@ impl AmBuilder {
             prefix: url.path().trim_end_matches('/').to_owned(),
             secure: url.scheme() == "https",
             issuer: self.issuer,
+            personality,
             token_ttl: self.token_ttl,
             ticket_ttl: self.ticket_ttl,
             poll_interval: self.poll_interval,
@@ -150,12 +163,28 @@ impl fmt::Debug for AmBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AmBuilder")
             .field("issuer", &self.issuer)
+            .field("dialect", &self.dialect)
             .field("users", &self.users.keys().collect::<Vec<_>>())
             .field("clients", &self.clients)
             .field("state_file", &self.state_file)
             .finish_non_exhaustive()
     }
 }
+
+/// The endpoints for programs, chosen once.
+fn personality(dialect: Dialect) -> Result<Personality, Error> {
+    match dialect {
+        Dialect::Uma2 => Ok(endpoints::uma2),
+        Dialect::Draft03 => Ok(draft03::endpoints),
+        _ => Err(Error::new(
+            ErrorKind::Config,
+            format!("the dialect {} is not spoken here", dialect.as_str()),
+        )),
+    }
+}
+
+/// Adds the endpoints that programs call.
+pub(crate) type Personality = for<'a> fn(Routes<'a>) -> Routes<'a>;
 
 fn issuer_url(issuer: &str) -> Result<Url, Error> {
     let wrong = |what: &str| Error::new(ErrorKind::Config, format!("issuer {issuer:?}: {what}"));

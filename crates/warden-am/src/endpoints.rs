@@ -52,17 +52,7 @@ pub(crate) fn router(am: Arc<Shared>) -> Router {
         am: &am,
         router: Router::new(),
     };
-    let programs = routes
-        .at(
-            "/.well-known/uma2-configuration",
-            Endpoint::Metadata,
-            get(metadata::show),
-        )
-        .at_absolute(
-            &metadata::rfc8414_path(&am),
-            Endpoint::Metadata,
-            get(metadata::show),
-        )
+    let routes = routes
         .at(paths::REGISTER, Endpoint::Register, post(register::create))
         .at(
             "/register/{client}",
@@ -71,41 +61,12 @@ pub(crate) fn router(am: Arc<Shared>) -> Router {
                 .put(register::update)
                 .delete(register::delete),
         )
-        .at(paths::TOKEN, Endpoint::Token, post(token::grant))
-        .at(
-            paths::INTROSPECT,
-            Endpoint::Introspect,
-            post(introspect::introspect),
-        )
-        .at(paths::REVOKE, Endpoint::Revoke, post(revoke::revoke))
-        .at(
-            paths::PERMISSION,
-            Endpoint::Permission,
-            post(permission::request),
-        )
-        .at(
-            paths::RESOURCE,
-            Endpoint::Resource,
-            get(resources::list).post(resources::create),
-        )
-        .at(
-            "/resource/",
-            Endpoint::Resource,
-            get(resources::list).post(resources::create),
-        )
-        .at(
-            "/resource/{id}",
-            Endpoint::Resource,
-            get(resources::read)
-                .put(resources::update)
-                .delete(resources::delete),
-        )
         .at(
             paths::CLAIM_TOKEN,
             Endpoint::ClaimToken,
             post(claim_token::create),
-        )
-        .router;
+        );
+    let programs = (am.personality)(routes).router;
     let routes = Routes {
         am: &am,
         router: Router::new(),
@@ -185,13 +146,61 @@ pub(crate) fn router(am: Arc<Shared>) -> Router {
         .with_state(am)
 }
 
-struct Routes<'a> {
+/// The endpoints of UMA 2.0.
+pub(crate) fn uma2(routes: Routes<'_>) -> Routes<'_> {
+    let rfc8414 = metadata::rfc8414_path(routes.am);
+    routes
+        .at(
+            "/.well-known/uma2-configuration",
+            Endpoint::Metadata,
+            get(metadata::show),
+        )
+        .at_absolute(&rfc8414, Endpoint::Metadata, get(metadata::show))
+        .at(paths::TOKEN, Endpoint::Token, post(token::grant))
+        .at(
+            paths::INTROSPECT,
+            Endpoint::Introspect,
+            post(introspect::introspect),
+        )
+        .at(paths::REVOKE, Endpoint::Revoke, post(revoke::revoke))
+        .at(
+            paths::PERMISSION,
+            Endpoint::Permission,
+            post(permission::request),
+        )
+        .at(
+            paths::RESOURCE,
+            Endpoint::Resource,
+            get(resources::list).post(resources::create),
+        )
+        .at(
+            "/resource/",
+            Endpoint::Resource,
+            get(resources::list).post(resources::create),
+        )
+        .at(
+            "/resource/{id}",
+            Endpoint::Resource,
+            get(resources::read)
+                .put(resources::update)
+                .delete(resources::delete),
+        )
+}
+
+/// A router that is being filled.
+pub(crate) struct Routes<'a> {
     am: &'a Arc<Shared>,
     router: Router<Arc<Shared>>,
 }
 
 impl Routes<'_> {
-    fn at(self, path: &str, endpoint: Endpoint, methods: MethodRouter<Arc<Shared>>) -> Self {
+    /// Adds a path below the issuer.
+    pub(crate) fn at(
+        self,
+        path: &str,
+        endpoint: Endpoint,
+        methods: MethodRouter<Arc<Shared>>,
+    ) -> Self {
         let path = self.am.local(path);
         self.at_absolute(&path, endpoint, methods)
     }

@@ -26,11 +26,11 @@ pub enum Endpoint {
     ClaimToken,
     /// The claims interaction endpoint and its form.
     ClaimsInteraction,
-    /// Token introspection.
+    /// Token introspection; the token status of 2012.
     Introspect,
     /// The metadata documents.
     Metadata,
-    /// The permission endpoint.
+    /// The permission endpoint; permission registration of 2012.
     Permission,
     /// The owners' policy pages.
     Policy,
@@ -42,7 +42,7 @@ pub enum Endpoint {
     Revoke,
     /// The sign-in page.
     SignIn,
-    /// The token endpoint, all grants.
+    /// The token endpoint, all grants; the host's and the requester's token endpoint and the permission request of 2012.
     Token,
 }
 

@@ -7,6 +7,12 @@
 //! RFC 9207), refresh tokens with rotation, client credentials, revocation (RFC 7009), the protection API and introspection (UMA Federated
 //! Authorization 1.0), and the UMA grant with the claims interaction (UMA 2.0 Grant). Owners have pages on which they set their policies and answer requests.
 //!
+//! With [`AmBuilder::dialect`] and [`Dialect::Draft03`](uma_client::Dialect::Draft03) it is an AM of 2012 instead, as Puma and the SMART AM knew it:
+//! `/.well-known/uma-configuration`, resource sets under ids that the host chooses, with revisions, the token status, and the requester's endpoints. Its
+//! addresses below `/api/uma` are the SMART AM's. People, pages, policies and scripts are the same. Stricter than the draft: the code flow asks for PKCE.
+//! Beyond the draft: a requester pushes a sign-in token (`claim_token`, `claim_token_format`) with its ticket, and the code of a later draft,
+//! `need_claims`, asks for it.
+//!
 //! A [`Script`] steers an AM from a test: it adds policies, issues and upgrades tokens, moves the clock, counts calls, and makes endpoints fail.
 //!
 //! ```
@@ -59,6 +65,7 @@ use std::sync::Arc;
 
 mod auth;
 mod builder;
+mod draft03;
 mod endpoints;
 mod error;
 mod faults;

@@ -88,6 +88,10 @@ impl ApiError {
         self.status
     }
 
+    pub(crate) fn code(&self) -> &str {
+        self.body.error.as_deref().unwrap_or_default()
+    }
+
     pub(crate) fn description(&self) -> &str {
         self.body.error_description.as_deref().unwrap_or_default()
     }

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::builder::Personality;
 use crate::error::Error;
 use crate::faults::Faults;
 use crate::persist::StateFile;
@@ -18,6 +19,7 @@ pub(crate) struct Shared {
     pub(crate) prefix: String,
     /// True when the issuer is https, so that cookies are marked `Secure`.
     pub(crate) secure: bool,
+    pub(crate) personality: Personality,
     pub(crate) token_ttl: Duration,
     pub(crate) ticket_ttl: Duration,
     pub(crate) poll_interval: Duration,

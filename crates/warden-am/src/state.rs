@@ -110,7 +110,8 @@ impl State {
         self.access_tokens.prune(now_ms);
         self.refresh_tokens.prune(now_ms);
         self.rpts.prune(now_ms);
-        self.tickets.prune(now_ms);
+        self.tickets
+            .prune(now_ms.saturating_sub(tickets::ENDED_TICKET_KEPT_MS));
         self.interactions.prune(now_ms);
         self.pcts.prune(now_ms);
         self.claim_tokens.prune(now_ms);

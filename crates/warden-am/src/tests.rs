@@ -14,6 +14,7 @@ use crate::{AmBuilder, CLAIM_TOKEN_FORMAT, ClientSpec, PolicySpec, Script, Warde
 
 mod claims;
 mod consent;
+mod draft03;
 mod faults;
 mod metadata;
 mod persistence;

@@ -141,7 +141,7 @@ impl Shared {
         let am = shortfall.requirements.am();
         let mut challenge = Challenge::new(&self.realm, am.issuer())
             .with_host_id(&self.host_id)
-            .with_token_presented(shortfall.reason != Reason::NoToken);
+            .with_token(shortfall.token());
         if let Some(ticket) = ticket {
             challenge = challenge.with_ticket(ticket);
         }

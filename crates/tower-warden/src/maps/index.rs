@@ -1,4 +1,5 @@
-//! All maps of a host, indexed by site and key; immutable, so that it can be swapped whole.
+//! All maps of a host, indexed by site and key; immutable, so that it can be swapped whole. It is kept in parts, and one that
+//! differs a little shares all parts but those that differ.
 
 use std::fmt;
 use std::hash::BuildHasher;
@@ -9,12 +10,18 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use super::{Resolution, Target};
 use crate::{CanonicalPath, ResourceMap, Site};
 
+/// Parts of an index; a power of two. With 100 000 maps, a change copies some 200 pointers to maps and these to parts.
+const PARTS: usize = 512;
+
+type Part = HashTable<Arc<ResourceMap>>;
+
 /// An immutable set of maps.
 ///
 /// A look-up makes at most one probe for each segment of the path and one more.
 pub struct MapIndex {
-    maps: HashTable<Arc<ResourceMap>>,
+    parts: Box<[Arc<Part>]>,
     hasher: DefaultHashBuilder,
+    len: usize,
 }
 
 impl MapIndex {
@@ -24,32 +31,65 @@ impl MapIndex {
     ///
     /// [`DuplicateMap`] if two maps have one site and path.
     pub fn build(maps: impl IntoIterator<Item = Arc<ResourceMap>>) -> Result<Self, DuplicateMap> {
-        let maps = maps.into_iter();
-        let mut index = Self {
-            maps: HashTable::with_capacity(maps.size_hint().0),
-            hasher: DefaultHashBuilder::default(),
-        };
+        let mut index = Self::default();
         for map in maps {
-            if index.get(map.site(), map.key()).is_some() {
+            let key = Arc::clone(&map);
+            if index.put(map).is_some() {
                 return Err(DuplicateMap {
-                    key: map.key().into(),
+                    key: key.key().into(),
                 });
             }
-            let hash = hash(&index.hasher, map.site(), map.key());
-            let hasher = &index.hasher;
-            index
-                .maps
-                .insert_unique(hash, map, |map| hash_of(hasher, map));
         }
         Ok(index)
+    }
+
+    /// This set with the maps of some sites and paths taken out, then others put in; one put in takes the place of that of
+    /// its site and path. It costs what it changes, not what there is.
+    #[must_use]
+    pub fn changed<'a>(
+        &self,
+        removed: impl IntoIterator<Item = (&'a Site, &'a str)>,
+        inserted: impl IntoIterator<Item = Arc<ResourceMap>>,
+    ) -> Self {
+        let mut changed = Self {
+            parts: self.parts.clone(),
+            hasher: self.hasher.clone(),
+            len: self.len,
+        };
+        for (site, key) in removed {
+            let hash = changed.hash(site, key);
+            if let Some(part) = changed.part_mut(hash)
+                && let Ok(entry) = part.find_entry(hash, |map| is(map, site, key))
+            {
+                entry.remove();
+                changed.len -= 1;
+            }
+        }
+        for map in inserted {
+            changed.put(map);
+        }
+        changed
+    }
+
+    /// Puts a map in, and gives the one whose place it takes.
+    fn put(&mut self, map: Arc<ResourceMap>) -> Option<Arc<ResourceMap>> {
+        let hash = self.hash(map.site(), map.key());
+        let hasher = self.hasher.clone();
+        let part = self.part_mut(hash)?;
+        if let Some(there) = part.find_mut(hash, |one| is(one, map.site(), map.key())) {
+            return Some(std::mem::replace(there, map));
+        }
+        part.insert_unique(hash, map, |one| hasher.hash_one((one.site(), one.key())));
+        self.len += 1;
+        None
     }
 
     /// The map of exactly this site and key.
     #[must_use]
     pub fn get(&self, site: &Site, key: &str) -> Option<&Arc<ResourceMap>> {
-        self.maps.find(hash(&self.hasher, site, key), |map| {
-            map.key() == key && map.site() == site
-        })
+        let hash = self.hash(site, key);
+        let part = self.parts.get(part_of(hash))?;
+        part.find(hash, |map| is(map, site, key))
     }
 
     /// The map that covers a path: the exact one first, else the nearest ancestor's that covers its subtree.
@@ -85,19 +125,28 @@ impl MapIndex {
 
     /// All maps, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<ResourceMap>> {
-        self.maps.iter()
+        self.parts.iter().flat_map(|part| part.iter())
     }
 
     /// How many maps there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.maps.len()
+        self.len
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.maps.is_empty()
+        self.len == 0
+    }
+
+    fn hash(&self, site: &Site, key: &str) -> u64 {
+        self.hasher.hash_one((site, key))
+    }
+
+    /// A part to be changed: this index's own from now on.
+    fn part_mut(&mut self, hash: u64) -> Option<&mut Part> {
+        self.parts.get_mut(part_of(hash)).map(Arc::make_mut)
     }
 }
 
@@ -111,19 +160,22 @@ fn ancestors(key: &str) -> impl Iterator<Item = &str> {
     .skip(1)
 }
 
-fn hash(hasher: &DefaultHashBuilder, site: &Site, key: &str) -> u64 {
-    hasher.hash_one((site, key))
+fn is(map: &ResourceMap, site: &Site, key: &str) -> bool {
+    map.key() == key && map.site() == site
 }
 
-fn hash_of(hasher: &DefaultHashBuilder, map: &ResourceMap) -> u64 {
-    hash(hasher, map.site(), map.key())
+/// The part by bits that the tables do not go by: those take the lowest and the highest.
+fn part_of(hash: u64) -> usize {
+    usize::try_from((hash >> 32) & (PARTS as u64 - 1)).unwrap_or(0)
 }
 
 impl Default for MapIndex {
     fn default() -> Self {
+        let empty = Arc::new(Part::new());
         Self {
-            maps: HashTable::new(),
+            parts: std::iter::repeat_n(empty, PARTS).collect(),
             hasher: DefaultHashBuilder::default(),
+            len: 0,
         }
     }
 }
@@ -149,3 +201,78 @@ impl fmt::Display for DuplicateMap {
 }
 
 impl std::error::Error for DuplicateMap {}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use uma_client::{Issuer, ResourceId, Scopes};
+
+    use super::*;
+    use crate::{Am, Audience, MapId, OwnerId};
+
+    fn map(path: &str, id: u64) -> Arc<ResourceMap> {
+        let am = Am::new(
+            Issuer::parse("https://am.example").unwrap(),
+            Audience::NotChecked,
+        );
+        let map = ResourceMap::new(
+            CanonicalPath::parse(path).unwrap(),
+            OwnerId::new("alice"),
+            Arc::new(am),
+            ResourceId::parse("r").unwrap(),
+            Scopes::parse(["view"]).unwrap(),
+        );
+        Arc::new(map.with_id(MapId::new(id)))
+    }
+
+    fn id_at(index: &MapIndex, path: &str) -> Option<u64> {
+        index.get(&Site::default(), path).map(|map| map.id().get())
+    }
+
+    #[test]
+    fn a_changed_set_leaves_the_old_one_as_it_was() {
+        let site = Site::default();
+        let old = MapIndex::build([map("/a", 1), map("/b", 2)]).unwrap();
+        let new = old.changed(
+            [(&site, "/a"), (&site, "/none")],
+            [map("/b", 3), map("/c", 4)],
+        );
+        assert_eq!(
+            ["/a", "/b", "/c"].map(|path| id_at(&new, path)),
+            [None, Some(3), Some(4)]
+        );
+        assert_eq!(
+            ["/a", "/b", "/c"].map(|path| id_at(&old, path)),
+            [Some(1), Some(2), None]
+        );
+        assert_eq!((old.len(), new.len(), new.iter().count()), (2, 2, 2));
+    }
+
+    /// Many changes, against a map of the simplest kind.
+    #[test]
+    fn it_holds_what_a_map_would() {
+        let site = Site::default();
+        let mut index = MapIndex::default();
+        let mut model: BTreeMap<String, u64> = BTreeMap::new();
+        let mut state = 42_u64;
+        for round in 0..3000 {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            let path = format!("/{}", (state >> 33) % 700);
+            if state >> 63 == 0 {
+                index = index.changed([], [map(&path, round)]);
+                model.insert(path, round);
+            } else {
+                index = index.changed([(&site, path.as_str())], []);
+                model.remove(&path);
+            }
+        }
+        assert_eq!((index.len(), index.is_empty()), (model.len(), false));
+        for number in 0..700 {
+            let path = format!("/{number}");
+            assert_eq!(id_at(&index, &path), model.get(&path).copied());
+        }
+    }
+}

@@ -1,5 +1,7 @@
 //! What an AM has said of a token: everything that a decision may lean on.
 
+use std::time::Duration;
+
 use uma_client::{Introspection, ResourceId, wire};
 
 /// What the AM of a map says of a token.
@@ -44,6 +46,8 @@ pub struct ActiveToken {
     pub client_id: Option<String>,
     /// How the evidence was come by.
     pub source: Source,
+    /// How long the AM lets its answer be used, where it says so.
+    pub fresh_for: Option<Duration>,
 }
 
 impl ActiveToken {
@@ -59,6 +63,7 @@ impl ActiveToken {
             subject: None,
             client_id: None,
             source: Source::Introspection,
+            fresh_for: None,
         }
     }
 }
@@ -84,6 +89,7 @@ impl From<wire::IntrospectionResponse> for ActiveToken {
             subject: answer.username.or(answer.sub),
             client_id: answer.client_id,
             source: Source::Introspection,
+            fresh_for: answer.fresh_for,
         }
     }
 }
@@ -175,4 +181,7 @@ impl Window {
 pub enum Source {
     /// The AM was asked (RFC 7662).
     Introspection,
+    /// The AM was asked, and asked again what its policies permit at that moment: what both permit is left
+    /// ([`LiveDecisions`](crate::LiveDecisions)).
+    LiveDecision,
 }

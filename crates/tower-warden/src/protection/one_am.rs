@@ -5,10 +5,11 @@ use std::sync::Arc;
 use uma_client::wire::ResourceDescription;
 use uma_client::{
     AmClient, AmClientBuilder, AmProfile, ClientCredentials, Clock, Dialect, Error, ErrorKind,
-    Http, Issuer, MemoryPatStore, PatGrant, PatKeeper, PermissionOutcome, SystemClock,
+    Http, IntrospectionAuth, IntrospectionCredential, Issuer, MemoryPatStore, PatGrant, PatKeeper,
+    PermissionOutcome, ResourceId, SystemClock,
 };
 
-use super::{Credential, Evidence, Protection, ProtectionError, Rpt};
+use super::{Credential, Evidence, LiveDecisions, Protection, ProtectionError, Rpt};
 use crate::{Am, Audience, CanonicalPath, MethodScopes, OwnerId, Requirements, ResourceMap};
 
 /// [`Protection`] by one AM, where the host's client credentials give the PAT: for services whose data is all under one
@@ -20,6 +21,7 @@ pub struct OneAm {
     client: AmClient,
     pats: PatKeeper,
     am: Arc<Am>,
+    live: LiveDecisions,
 }
 
 impl OneAm {
@@ -28,6 +30,7 @@ impl OneAm {
         OneAmBuilder {
             audience: Audience::Expect(credentials.client_id.clone()),
             name: None,
+            live: LiveDecisions::never(),
             client: AmClient::builder(issuer).credentials(credentials),
             clock: Arc::new(SystemClock::new()),
         }
@@ -45,7 +48,8 @@ impl OneAm {
         &self.client
     }
 
-    /// Registers a resource with the scopes of the default [`MethodScopes`], and gives the map of it.
+    /// Registers a resource with the scopes of the default [`MethodScopes`], and gives the map of it. At an AM where the
+    /// host has a resource of that name already, as from an earlier start, that one is taken: names are unique.
     ///
     /// # Errors
     ///
@@ -62,22 +66,59 @@ impl OneAm {
         let description = ResourceDescription::new(scopes.to_strings()).with_name(name);
         let description = &description;
         let create = |pat| async move { self.client.create_resource(&pat, description).await };
-        let registered = self.pats.call(create).await?;
+        let id = match self.pats.call(create).await {
+            Ok(registered) => registered.id,
+            Err(error) if error.kind() == ErrorKind::Conflict => {
+                self.adopt(description, name).await?.ok_or(error)?
+            }
+            Err(error) => return Err(error),
+        };
+        // What was read once by its host stays known: some AMs forget others for a while.
+        let id = &id;
+        let read = |pat| async move { self.client.read_resource(&pat, id).await };
+        let read = self.pats.call(read).await?;
         Ok(ResourceMap::new(
             path,
             owner,
             self.am.clone(),
-            registered.id,
+            read.id,
             scopes,
         ))
+    }
+
+    /// The host's resource of a name, brought to what is described.
+    async fn adopt(
+        &self,
+        description: &ResourceDescription,
+        name: &str,
+    ) -> Result<Option<ResourceId>, Error> {
+        let find = |pat| async move { self.client.find_resource(&pat, name).await };
+        let Some(id) = self.pats.call(find).await? else {
+            return Ok(None);
+        };
+        let (client, found) = (&self.client, &id);
+        let update = |pat| async move { client.update_resource(&pat, found, description).await };
+        self.pats.call(update).await?;
+        Ok(Some(id))
     }
 }
 
 impl Protection for OneAm {
     async fn verify(&self, _: &Requirements, rpt: &Rpt) -> Result<Evidence, ProtectionError> {
-        let introspect = |pat| async move { self.client.introspect(&pat, rpt.secret()).await };
-        let introspection = self.pats.call(introspect).await?;
-        Ok(Evidence::from_introspection(introspection))
+        let client = &self.client;
+        let introspection = match client.profile().introspection_auth {
+            IntrospectionAuth::Pat => {
+                let ask = |pat| async move { client.introspect(&pat, rpt.secret()).await };
+                self.pats.call(ask).await?
+            }
+            _ => {
+                client
+                    .introspect(IntrospectionCredential::Client, rpt.secret())
+                    .await?
+            }
+        };
+        let evidence = Evidence::from_introspection(introspection);
+        Ok(self.live.confirm(client, rpt, evidence).await?)
     }
 
     async fn request_permission(
@@ -101,11 +142,12 @@ pub struct OneAmBuilder {
     client: AmClientBuilder,
     audience: Audience,
     name: Option<String>,
+    live: LiveDecisions,
     clock: Arc<dyn Clock>,
 }
 
 impl OneAmBuilder {
-    /// Sets how the AM differs within its dialect; strict UMA 2.0 by default.
+    /// Sets how the AM differs within its dialect; not at all by default.
     pub fn profile(mut self, profile: AmProfile) -> Self {
         self.client = self.client.profile(profile);
         self
@@ -120,6 +162,12 @@ impl OneAmBuilder {
     /// Sets the audience that the AM's answers must name: the client id by default.
     pub fn audience(mut self, audience: Audience) -> Self {
         self.audience = audience;
+        self
+    }
+
+    /// Has the AM asked on each check of a token what its policies permit now; for no resource by default.
+    pub fn live_decisions(mut self, live: LiveDecisions) -> Self {
+        self.live = live;
         self
     }
 
@@ -152,9 +200,16 @@ impl OneAmBuilder {
     ///
     /// # Errors
     ///
-    /// If the issuer is not https and that was not allowed, or there is no transport.
+    /// If the issuer is not https and that was not allowed, there is no transport, or live decisions are wanted and the
+    /// AM's profile has none.
     pub fn build(self) -> Result<OneAm, Error> {
         let client = self.client.build()?;
+        if self.live.are_made() && !client.profile().live_decision {
+            return Err(Error::new(
+                ErrorKind::Config,
+                "live decisions are wanted of an AM whose profile has none",
+            ));
+        }
         let mut am = Am::new(client.issuer().clone(), self.audience).with_dialect(client.dialect());
         if let Some(name) = self.name {
             am = am.with_name(name);
@@ -169,6 +224,7 @@ impl OneAmBuilder {
             client,
             pats,
             am: Arc::new(am),
+            live: self.live,
         })
     }
 }

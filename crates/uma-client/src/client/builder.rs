@@ -4,6 +4,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::client::discovery::Discovery;
+use crate::client::hints::Hints;
 use crate::client::{AmClient, ClientCredentials, Shared};
 use crate::clock::{Clock, SystemClock};
 use crate::dialect::Dialect;
@@ -34,6 +35,7 @@ pub(crate) struct Settings {
 pub struct AmClientBuilder {
     issuer: Issuer,
     settings: Settings,
+    profile: Option<AmProfile>,
     discovery_url: Option<String>,
     http: Option<Http>,
     clock: Arc<dyn Clock>,
@@ -55,6 +57,7 @@ impl AmClientBuilder {
                 introspection: Limits::new(Duration::from_secs(2), call.max_body),
                 long: Limits::new(call.timeout, 256 * 1024),
             },
+            profile: None,
             discovery_url: None,
             http: None,
             clock: Arc::new(SystemClock::new()),
@@ -62,15 +65,15 @@ impl AmClientBuilder {
         }
     }
 
-    /// What the AM speaks (default UMA 2.0).
+    /// What the AM speaks (default UMA 2.0). A client that names no [profile](Self::profile) uses the dialect's own.
     pub fn dialect(mut self, dialect: Dialect) -> Self {
         self.settings.dialect = dialect;
         self
     }
 
-    /// How the AM departs from that (default: not at all).
+    /// How the AM departs from that (default: not at all, [`Dialect::profile`]).
     pub fn profile(mut self, profile: AmProfile) -> Self {
-        self.settings.profile = profile;
+        self.profile = Some(profile);
         self
     }
 
@@ -144,6 +147,8 @@ impl AmClientBuilder {
     /// [`ErrorKind::Config`] when the discovery URL is not one, or there is no transport.
     pub fn build(mut self) -> Result<AmClient, Error> {
         let insecure = |what: &'static str| Err(Error::new(ErrorKind::Insecure, what));
+        let dialect = self.settings.dialect;
+        self.settings.profile = self.profile.unwrap_or_else(|| dialect.profile());
         if self.settings.allow_http {
             tracing::warn!(am = %self.issuer, "INSECURE: plain http is allowed for this AM; not for production");
         } else if !self.issuer.is_https() {
@@ -171,6 +176,7 @@ impl AmClientBuilder {
         Ok(AmClient {
             shared: Arc::new(Shared {
                 discovery: Discovery::new(),
+                hints: Hints::default(),
                 issuer: self.issuer,
                 settings: self.settings,
                 http,

@@ -163,6 +163,7 @@ async fn fetch(shared: &Shared) -> Result<(Discovered, Duration), Error> {
         metadata.fill_from(more);
     }
     let endpoints = Endpoints::vet(
+        settings.dialect,
         &metadata,
         &shared.issuer,
         settings.allow_http,

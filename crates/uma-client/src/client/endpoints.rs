@@ -1,5 +1,6 @@
 use url::Url;
 
+use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind};
 use crate::issuer::Issuer;
 use crate::wire::Metadata;
@@ -7,6 +8,7 @@ use crate::wire::Metadata;
 /// The AM's endpoints, checked: absolute, `https` (or `http` where allowed), no user info, no fragment.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Endpoints {
+    dialect: Dialect,
     authorization: Option<Url>,
     token: Option<Url>,
     registration: Option<Url>,
@@ -15,11 +17,14 @@ pub(crate) struct Endpoints {
     permission: Option<Url>,
     resources: Option<Url>,
     claims: Option<Url>,
+    requester_token: Option<Url>,
+    permission_request: Option<Url>,
 }
 
 impl Endpoints {
-    /// Checks the endpoints that a metadata document names.
+    /// Checks the endpoints that a metadata document names. Errors name members as the document has them.
     pub(crate) fn vet(
+        dialect: Dialect,
         metadata: &Metadata,
         issuer: &Issuer,
         allow_http: bool,
@@ -27,7 +32,8 @@ impl Endpoints {
     ) -> Result<Self, Error> {
         let check = |name: &'static str, text: Option<&str>| -> Result<Option<Url>, Error> {
             let Some(text) = text else { return Ok(None) };
-            let refuse = |kind, why| Err(Error::new(kind, format!("member `{name}` {why}")));
+            let member = dialect.member(name);
+            let refuse = |kind, why| Err(Error::new(kind, format!("member `{member}` {why}")));
             let Ok(url) = Url::parse(text) else {
                 return refuse(ErrorKind::Malformed, "is not an absolute URL");
             };
@@ -57,6 +63,7 @@ impl Endpoints {
         };
         check("jwks_uri", metadata.jwks_uri.as_deref())?;
         Ok(Self {
+            dialect,
             authorization: check(
                 "authorization_endpoint",
                 metadata.authorization_endpoint.as_deref(),
@@ -83,49 +90,68 @@ impl Endpoints {
                 "claims_interaction_endpoint",
                 metadata.claims_interaction_endpoint.as_deref(),
             )?,
+            requester_token: check(
+                "requester_token_endpoint",
+                metadata.requester_token_endpoint.as_deref(),
+            )?,
+            permission_request: check(
+                "permission_request_endpoint",
+                metadata.permission_request_endpoint.as_deref(),
+            )?,
         })
     }
 
     pub(crate) fn authorization(&self) -> Result<&Url, Error> {
-        offered(self.authorization.as_ref(), "authorization_endpoint")
+        self.offered(self.authorization.as_ref(), "authorization_endpoint")
     }
 
     pub(crate) fn token(&self) -> Result<&Url, Error> {
-        offered(self.token.as_ref(), "token_endpoint")
+        self.offered(self.token.as_ref(), "token_endpoint")
     }
 
     pub(crate) fn registration(&self) -> Result<&Url, Error> {
-        offered(self.registration.as_ref(), "registration_endpoint")
+        self.offered(self.registration.as_ref(), "registration_endpoint")
     }
 
     pub(crate) fn introspection(&self) -> Result<&Url, Error> {
-        offered(self.introspection.as_ref(), "introspection_endpoint")
+        self.offered(self.introspection.as_ref(), "introspection_endpoint")
     }
 
     pub(crate) fn revocation(&self) -> Result<&Url, Error> {
-        offered(self.revocation.as_ref(), "revocation_endpoint")
+        self.offered(self.revocation.as_ref(), "revocation_endpoint")
     }
 
     pub(crate) fn permission(&self) -> Result<&Url, Error> {
-        offered(self.permission.as_ref(), "permission_endpoint")
+        self.offered(self.permission.as_ref(), "permission_endpoint")
     }
 
     pub(crate) fn resources(&self) -> Result<&Url, Error> {
-        offered(self.resources.as_ref(), "resource_registration_endpoint")
+        self.offered(self.resources.as_ref(), "resource_registration_endpoint")
     }
 
     pub(crate) fn claims(&self) -> Result<&Url, Error> {
-        offered(self.claims.as_ref(), "claims_interaction_endpoint")
+        self.offered(self.claims.as_ref(), "claims_interaction_endpoint")
     }
-}
 
-fn offered<'a>(url: Option<&'a Url>, name: &'static str) -> Result<&'a Url, Error> {
-    url.ok_or_else(|| {
-        Error::new(
-            ErrorKind::Unsupported,
-            format!("the AM's metadata have no `{name}`"),
+    pub(crate) fn requester_token(&self) -> Result<&Url, Error> {
+        self.offered(self.requester_token.as_ref(), "requester_token_endpoint")
+    }
+
+    pub(crate) fn permission_request(&self) -> Result<&Url, Error> {
+        self.offered(
+            self.permission_request.as_ref(),
+            "permission_request_endpoint",
         )
-    })
+    }
+
+    fn offered<'a>(&self, url: Option<&'a Url>, name: &'static str) -> Result<&'a Url, Error> {
+        url.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Unsupported,
+                format!("the AM's metadata have no `{}`", self.dialect.member(name)),
+            )
+        })
+    }
 }
 
 /// Whether a browser or a token may be sent to a URL that the AM named outside its metadata: `https` (or `http` where
@@ -148,6 +174,7 @@ mod tests {
             ..Metadata::default()
         };
         Endpoints::vet(
+            Dialect::Uma2,
             &metadata,
             &Issuer::parse("https://am.example").unwrap(),
             allow_http,

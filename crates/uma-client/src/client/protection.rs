@@ -110,7 +110,9 @@ impl AmClient {
         self.create_resource_as(pat, None, description).await
     }
 
-    /// Creates a resource, and proposes an id for dialects in which the host chooses. What counts is the id that comes back.
+    /// Creates a resource, and proposes an id for dialects in which the host chooses: derive it from something that stays, so
+    /// that a repeated call names the same resource. Without a proposal such a dialect makes up a random one. What counts is
+    /// the id that comes back.
     ///
     /// # Errors
     /// As [`create_resource`](Self::create_resource).
@@ -120,9 +122,14 @@ impl AmClient {
         proposed: Option<&ResourceId>,
         description: &ResourceDescription,
     ) -> Result<RegisteredResource, Error> {
+        const OPERATION: &str = "create resource";
         let dialect = self.dialect();
+        let proposed = dialect
+            .propose(proposed)
+            .map_err(|error| self.at(OPERATION, error))?;
+        let proposed = proposed.as_ref();
         self.run(
-            "POST resource",
+            OPERATION,
             self.limits(),
             |context| dialect.create(context, pat, proposed, description),
             |context, response| dialect.created(context, proposed, response),
@@ -161,7 +168,8 @@ impl AmClient {
     /// Replaces the description of a resource if it still has this revision. A dialect without revisions looks at none.
     ///
     /// # Errors
-    /// See above; [`PreconditionFailed`](crate::ErrorKind::PreconditionFailed) when it has another revision.
+    /// See above; [`PreconditionFailed`](crate::ErrorKind::PreconditionFailed) when it has another revision,
+    /// [`Config`](crate::ErrorKind::Config) when the dialect needs one and none is given: read the resource first.
     pub async fn update_resource_at(
         &self,
         pat: &Pat,
@@ -190,7 +198,7 @@ impl AmClient {
     /// Deletes a resource if it still has this revision. A dialect without revisions looks at none.
     ///
     /// # Errors
-    /// See above; [`PreconditionFailed`](crate::ErrorKind::PreconditionFailed) when it has another revision.
+    /// As [`update_resource_at`](Self::update_resource_at).
     pub async fn delete_resource_at(
         &self,
         pat: &Pat,
@@ -267,6 +275,9 @@ impl AmClient {
                 |context, response| dialect.introspected(context, response),
             )
             .await;
+        if matches!(result, Ok(Introspection::Inactive)) {
+            self.explain_inactive(token);
+        }
         self.doubting(result)
     }
 }

@@ -13,8 +13,11 @@ use crate::client::endpoints::is_trusted;
 use crate::client::{AmClient, ClientAuth, ClientCredentials, expect, request, with_body};
 use crate::error::{Error, ErrorKind};
 use crate::ids;
+use crate::profile::RegistrationForm;
 use crate::secret::Secret;
 use crate::wire::{ClientInformation, ClientMetadata};
+
+mod keycloak;
 
 const REGISTER: &str = "POST registration";
 const READ: &str = "GET registration";
@@ -75,14 +78,23 @@ impl AmClient {
     ) -> Result<Registration, Error> {
         let discovered = self.discovered().await?;
         let at = |error| self.at(REGISTER, error);
-        let url = discovered.endpoints.registration().map_err(at)?;
+        let named = discovered.endpoints.registration().map_err(at)?;
+        let asked = &self.with_grant_types(asked);
+        let (url, asked_for) = match self.profile().registration_form {
+            RegistrationForm::Rfc7591 => (named.clone(), body(asked)),
+            RegistrationForm::KeycloakDefault => {
+                let asked_for = body(&keycloak::Asked::new(asked, None));
+                (keycloak::endpoint(named), asked_for)
+            }
+        };
+        let url = &url;
         let mut request = request(Method::POST, url).header(CONTENT_TYPE, "application/json");
         if let Some(token) = initial_access_token {
             request = request.header(AUTHORIZATION, ids::bearer(token).map_err(at)?);
         }
-        let request = with_body(request, body(asked).map_err(at)?).map_err(at)?;
+        let request = with_body(request, asked_for.map_err(at)?).map_err(at)?;
         let response = self.send(REGISTER, request, self.limits()).await?;
-        let information = self.information(REGISTER, &response)?;
+        let information = self.information(REGISTER, &response, url, Some(asked))?;
         self.check(asked, information, None, url)
             .map_err(|error| at(answer::unreadable(&response, error)))
     }
@@ -102,7 +114,7 @@ impl AmClient {
             request(Method::GET, url).header(AUTHORIZATION, ids::bearer(token).map_err(at)?);
         let request = with_body(request, Bytes::new()).map_err(at)?;
         let response = self.send(READ, request, self.limits()).await?;
-        let information = self.information(READ, &response)?;
+        let information = self.information(READ, &response, url, None)?;
         let asked = information.metadata.clone();
         self.check(&asked, information, Some(registration), url)
             .map_err(|error| at(answer::unreadable(&response, error)))
@@ -128,17 +140,24 @@ impl AmClient {
         }
         let at = |error| self.at(UPDATE, error);
         let (url, token) = manage(registration).map_err(at)?;
-        let update = Update {
-            client_id: &registration.credentials.client_id,
-            client_secret: registration.credentials.secret.as_ref().map(Secret::expose),
-            metadata: asked,
+        let client_id = &registration.credentials.client_id;
+        let asked = &self.with_grant_types(asked);
+        let asked_for = match self.profile().registration_form {
+            RegistrationForm::Rfc7591 => body(&Update {
+                client_id,
+                client_secret: registration.credentials.secret.as_ref().map(Secret::expose),
+                metadata: asked,
+            }),
+            RegistrationForm::KeycloakDefault => {
+                body(&keycloak::Asked::new(asked, Some(client_id)))
+            }
         };
         let request = request(Method::PUT, url)
             .header(CONTENT_TYPE, "application/json")
             .header(AUTHORIZATION, ids::bearer(token).map_err(at)?);
-        let request = with_body(request, body(&update).map_err(at)?).map_err(at)?;
+        let request = with_body(request, asked_for.map_err(at)?).map_err(at)?;
         let response = self.send(UPDATE, request, self.limits()).await?;
-        let information = self.information(UPDATE, &response)?;
+        let information = self.information(UPDATE, &response, url, Some(asked))?;
         self.check(asked, information, Some(registration), url)
             .map_err(|error| at(answer::unreadable(&response, error)))
     }
@@ -168,10 +187,26 @@ impl AmClient {
         &self,
         operation: &'static str,
         response: &Response<Bytes>,
+        url: &Url,
+        asked: Option<&ClientMetadata>,
     ) -> Result<ClientInformation, Error> {
         let due = [StatusCode::CREATED, StatusCode::OK];
-        expect(self.profile(), Credential::Other, &due, response)
-            .map_err(|error| self.at(operation, error))
+        match self.profile().registration_form {
+            RegistrationForm::Rfc7591 => expect(self.profile(), Credential::Other, &due, response),
+            RegistrationForm::KeycloakDefault => keycloak::information(self, response, url, asked),
+        }
+        .map_err(|error| self.at(operation, error))
+    }
+
+    /// What is asked for, with the grant types that the AM wants to see besides.
+    fn with_grant_types(&self, asked: &ClientMetadata) -> ClientMetadata {
+        let mut asked = asked.clone();
+        for grant in &self.profile().registration_grant_types {
+            if !asked.grant_types.contains(grant) {
+                asked.grant_types.push(grant.clone());
+            }
+        }
+        asked
     }
 
     fn check(
@@ -279,9 +314,10 @@ fn sorted(texts: &[String]) -> Vec<&str> {
     texts
 }
 
+/// The response type `none` gives nothing to anybody.
 fn within(got: &[String], asked: &[String], default: &str) -> bool {
     got.iter()
-        .all(|one| asked.contains(one) || (asked.is_empty() && one == default))
+        .all(|one| asked.contains(one) || one == "none" || (asked.is_empty() && one == default))
 }
 
 #[cfg(test)]

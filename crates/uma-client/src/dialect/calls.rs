@@ -8,11 +8,12 @@ use crate::client::{
     ClientCredentials, Endpoints, Introspection, IntrospectionCredential, PermissionOutcome,
     ReadResource, RegisteredResource, ResourceList,
 };
-use crate::dialect::{Dialect, uma2};
+use crate::dialect::{Dialect, draft03, uma2};
 use crate::error::Error;
-use crate::ids::{Pat, ResourceId};
+use crate::ids::{Pat, ResourceId, Ticket};
 use crate::issuer::Issuer;
 use crate::profile::AmProfile;
+use crate::requester::{Exchange, Grant, TicketExchange};
 use crate::secret::Secret;
 use crate::wire::{Metadata, PermissionRequest, ResourceDescription};
 
@@ -39,12 +40,25 @@ impl Dialect {
     ) -> Result<Vec<Url>, Error> {
         match self {
             Self::Uma2 => uma2::metadata_urls(issuer, explicit, profile),
+            Self::Draft03 => draft03::metadata_urls(issuer, explicit),
         }
     }
 
     pub(crate) fn read_metadata(&self, answer: &Answer) -> Result<Metadata, Error> {
         match self {
             Self::Uma2 => crate::answer::json(answer),
+            Self::Draft03 => draft03::read_metadata(answer),
+        }
+    }
+
+    /// The id that a new resource is proposed with: the host's, or one that is made up where the host has to choose.
+    pub(crate) fn propose(
+        &self,
+        proposed: Option<&ResourceId>,
+    ) -> Result<Option<ResourceId>, Error> {
+        match self {
+            Self::Uma2 => Ok(proposed.cloned()),
+            Self::Draft03 => draft03::propose(proposed).map(Some),
         }
     }
 
@@ -52,28 +66,31 @@ impl Dialect {
         &self,
         context: &Context<'_>,
         pat: &Pat,
-        _proposed: Option<&ResourceId>,
+        proposed: Option<&ResourceId>,
         description: &ResourceDescription,
     ) -> Build {
         match self {
             Self::Uma2 => uma2::create(context, pat, description),
+            Self::Draft03 => draft03::create(context, pat, proposed, description),
         }
     }
 
     pub(crate) fn created(
         &self,
         context: &Context<'_>,
-        _proposed: Option<&ResourceId>,
+        proposed: Option<&ResourceId>,
         answer: &Answer,
     ) -> Result<RegisteredResource, Error> {
         match self {
             Self::Uma2 => uma2::created(context, answer),
+            Self::Draft03 => draft03::created(context, proposed, answer),
         }
     }
 
     pub(crate) fn read(&self, context: &Context<'_>, pat: &Pat, id: &ResourceId) -> Build {
         match self {
             Self::Uma2 => uma2::read(context, pat, id),
+            Self::Draft03 => draft03::read(context, pat, id),
         }
     }
 
@@ -85,6 +102,7 @@ impl Dialect {
     ) -> Result<ReadResource, Error> {
         match self {
             Self::Uma2 => uma2::read_back(context, id, answer),
+            Self::Draft03 => draft03::read_back(context, id, answer),
         }
     }
 
@@ -93,11 +111,12 @@ impl Dialect {
         context: &Context<'_>,
         pat: &Pat,
         id: &ResourceId,
-        _revision: Option<&str>,
+        revision: Option<&str>,
         description: &ResourceDescription,
     ) -> Build {
         match self {
             Self::Uma2 => uma2::update(context, pat, id, description),
+            Self::Draft03 => draft03::update(context, pat, id, revision, description),
         }
     }
 
@@ -109,6 +128,7 @@ impl Dialect {
     ) -> Result<RegisteredResource, Error> {
         match self {
             Self::Uma2 => uma2::updated(context, id, answer),
+            Self::Draft03 => draft03::updated(context, id, answer),
         }
     }
 
@@ -117,22 +137,25 @@ impl Dialect {
         context: &Context<'_>,
         pat: &Pat,
         id: &ResourceId,
-        _revision: Option<&str>,
+        revision: Option<&str>,
     ) -> Build {
         match self {
             Self::Uma2 => uma2::delete(context, pat, id),
+            Self::Draft03 => draft03::delete(context, pat, id, revision),
         }
     }
 
     pub(crate) fn deleted(&self, context: &Context<'_>, answer: &Answer) -> Result<(), Error> {
         match self {
             Self::Uma2 => uma2::deleted(context, answer),
+            Self::Draft03 => draft03::deleted(context, answer),
         }
     }
 
     pub(crate) fn list(&self, context: &Context<'_>, pat: &Pat) -> Build {
         match self {
             Self::Uma2 => uma2::list(context, pat),
+            Self::Draft03 => draft03::list(context, pat),
         }
     }
 
@@ -143,6 +166,7 @@ impl Dialect {
     ) -> Result<ResourceList, Error> {
         match self {
             Self::Uma2 => uma2::listed(context, answer),
+            Self::Draft03 => draft03::listed(context, answer),
         }
     }
 
@@ -154,6 +178,7 @@ impl Dialect {
     ) -> Build {
         match self {
             Self::Uma2 => uma2::ask(context, pat, permissions),
+            Self::Draft03 => draft03::ask(context, pat, permissions),
         }
     }
 
@@ -164,6 +189,7 @@ impl Dialect {
     ) -> Result<PermissionOutcome, Error> {
         match self {
             Self::Uma2 => uma2::asked(context, answer),
+            Self::Draft03 => draft03::asked(context, answer),
         }
     }
 
@@ -175,6 +201,7 @@ impl Dialect {
     ) -> Build {
         match self {
             Self::Uma2 => uma2::introspect(context, credential, token),
+            Self::Draft03 => draft03::introspect(context, credential, token),
         }
     }
 
@@ -185,6 +212,52 @@ impl Dialect {
     ) -> Result<Introspection, Error> {
         match self {
             Self::Uma2 => uma2::introspected(context, answer),
+            Self::Draft03 => draft03::introspected(context, answer),
+        }
+    }
+
+    /// Whether a ticket is exchanged with the requester's own token, and there is none yet.
+    pub(crate) fn exchange_needs_token(&self, exchange: &TicketExchange) -> bool {
+        match self {
+            Self::Uma2 => false,
+            Self::Draft03 => draft03::exchange_needs_token(exchange),
+        }
+    }
+
+    pub(crate) fn own_token(&self, context: &Context<'_>) -> Build {
+        match self {
+            Self::Uma2 => uma2::own_token(),
+            Self::Draft03 => draft03::own_token(context),
+        }
+    }
+
+    pub(crate) fn own_token_given(
+        &self,
+        context: &Context<'_>,
+        answer: &Answer,
+    ) -> Result<Grant, Error> {
+        match self {
+            Self::Uma2 => uma2::own_token(),
+            Self::Draft03 => draft03::own_token_given(context, answer),
+        }
+    }
+
+    pub(crate) fn exchange(&self, context: &Context<'_>, exchange: &TicketExchange) -> Build {
+        match self {
+            Self::Uma2 => uma2::exchange(context, exchange),
+            Self::Draft03 => draft03::exchange(context, exchange),
+        }
+    }
+
+    pub(crate) fn exchanged(
+        &self,
+        context: &Context<'_>,
+        sent: &Ticket,
+        answer: &Answer,
+    ) -> Result<Exchange, Error> {
+        match self {
+            Self::Uma2 => uma2::exchanged(context, sent, answer),
+            Self::Draft03 => draft03::exchanged(context, sent, answer),
         }
     }
 }

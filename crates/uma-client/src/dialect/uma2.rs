@@ -6,14 +6,16 @@ use crate::error::{Error, ErrorKind};
 use crate::issuer::Issuer;
 use crate::profile::AmProfile;
 
+mod exchange;
 mod permission;
 mod refusal;
 mod resources;
 
+pub(super) use exchange::{exchange, exchanged, own_token};
 pub(super) use permission::{ask, asked, introspect, introspected};
 pub(super) use refusal::refusal;
 pub(super) use resources::{
-    create, created, delete, deleted, encoded, list, listed, read, read_back, update, updated,
+    create, created, delete, deleted, list, listed, read, read_back, update, updated,
 };
 
 /// The append rule (UMA 2.0 Grant section 2): the issuer without one trailing slash, and the well-known path behind it.

@@ -2,7 +2,10 @@ use http::HeaderMap;
 use http::header::WWW_AUTHENTICATE;
 use http_auth::ChallengeRef;
 use http_auth::parser::ChallengeParser;
+use serde_json::{Map, Value};
 
+use crate::answer;
+use crate::dialect::Dialect;
 use crate::error::{Error, ErrorKind};
 use crate::ids::Ticket;
 use crate::issuer::Issuer;
@@ -24,9 +27,44 @@ pub struct UmaChallenge {
     pub host_id: Option<String>,
     /// An error code, where a host adds one.
     pub error: Option<String>,
+    /// What is spoken there, by the parameter that names the AM; UMA 2.0 where none does.
+    pub dialect: Dialect,
 }
 
 impl UmaChallenge {
+    /// The first UMA challenge of an answer, with the ticket from the JSON body where the header has none: in
+    /// [`Dialect::Draft03`] a refusal carries it there.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse), and [`ErrorKind::Malformed`] when header and body name two tickets.
+    pub fn parse_response(headers: &HeaderMap, body: &[u8]) -> Result<Option<Self>, Error> {
+        let Some(mut challenge) = Self::parse(headers)? else {
+            return Ok(None);
+        };
+        let in_body = answer::is_json(headers)
+            .then(|| {
+                serde_json::from_slice::<Map<String, Value>>(body)
+                    .ok()?
+                    .remove("ticket")
+            })
+            .flatten();
+        if let Some(ticket) = in_body {
+            let ticket = ticket
+                .as_str()
+                .ok_or_else(|| malformed("the ticket of the body is no string"))?;
+            let ticket = Ticket::parse(ticket)?;
+            if challenge
+                .ticket
+                .as_ref()
+                .is_some_and(|other| *other != ticket)
+            {
+                return Err(malformed("header and body name two tickets"));
+            }
+            challenge.ticket = Some(ticket);
+        }
+        Ok(Some(challenge))
+    }
+
     /// The first UMA challenge among all challenges of an answer. Others are passed over, also malformed ones.
     ///
     /// # Errors
@@ -73,17 +111,18 @@ impl UmaChallenge {
                 None => Ok(first),
             }
         };
-        let issuer = match get("as_uri")? {
-            Some(uri) => Some(uri),
-            None => get("am_uri")?,
-        };
-        let issuer = match issuer {
-            Some(uri) => Some(
-                Issuer::parse(&uri)
-                    .map_err(|_| malformed("the challenge's `as_uri` is not an issuer"))?,
-            ),
-            None => None,
-        };
+        let mut issuer = None;
+        let mut spoken = Dialect::default();
+        for dialect in Dialect::ALL {
+            if let Some(uri) = get(dialect.issuer_parameter())? {
+                let read = Issuer::parse(&uri).map_err(|_| {
+                    malformed("what the challenge names the AM by is not an issuer")
+                })?;
+                issuer = Some(read);
+                spoken = *dialect;
+                break;
+            }
+        }
         let ticket = match get("ticket")? {
             Some(ticket) => Some(Ticket::parse(&ticket)?),
             None => None,
@@ -94,6 +133,7 @@ impl UmaChallenge {
             ticket,
             host_id: get("host_id")?,
             error: get("error")?,
+            dialect: spoken,
         })
     }
 }
@@ -166,6 +206,35 @@ mod tests {
         assert_eq!(challenge.host_id.as_deref(), Some("photoz.example.com"));
         assert_eq!(challenge.issuer.unwrap().as_str(), "http://am.example.com");
         assert!(challenge.ticket.is_none());
+        assert_eq!(challenge.dialect, Dialect::Draft03);
+    }
+
+    #[test]
+    fn the_ticket_of_2012_is_in_the_body() {
+        let read = |header: &str, content_type: &'static str, body: &str| {
+            let mut headers = headers(&[header]);
+            headers.insert("content-type", content_type.parse().unwrap());
+            UmaChallenge::parse_response(&headers, body.as_bytes())
+        };
+        let ticket = |header: &str, content_type, body: &str| {
+            let challenge = read(header, content_type, body).unwrap().unwrap();
+            challenge.ticket.map(|ticket| ticket.expose().to_owned())
+        };
+        let old = r#"UMA realm="r", host_id="h", am_uri="http://am.example""#;
+        let both = r#"UMA realm="r",host_id="h",am_uri="http://am.example",ticket="t-1""#;
+        let sent = "application/uma-permission-ticket+json";
+        let body = r#"{"ticket":"t-1"}"#;
+        for content_type in [sent, "application/json"] {
+            assert_eq!(ticket(old, content_type, body).as_deref(), Some("t-1"));
+            assert_eq!(ticket(both, content_type, body).as_deref(), Some("t-1"));
+        }
+        assert_eq!(ticket(both, "text/html", "<p>").as_deref(), Some("t-1"));
+        assert_eq!(ticket(old, "text/html", body), None);
+        assert_eq!(ticket(old, sent, "{}"), None);
+        assert_eq!(ticket(old, sent, r#"["t-1"]"#), None);
+        assert!(read(both, sent, r#"{"ticket":"t-2"}"#).is_err());
+        assert!(read(old, sent, r#"{"ticket":7}"#).is_err());
+        assert!(read(old, sent, r#"{"ticket":"a\"b"}"#).is_err());
     }
 
     #[test]

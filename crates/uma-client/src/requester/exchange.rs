@@ -2,18 +2,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
-use url::{Url, form_urlencoded};
+use url::Url;
 
 use crate::answer;
-use crate::client::AmClient;
 use crate::error::{Error, ErrorKind};
 use crate::ids::{self, Ticket};
-use crate::requester::{DEFAULT_INTERVAL, MAX_INTERVAL, MIN_INTERVAL};
+use crate::profile::AmProfile;
 use crate::scope::Scope;
 use crate::secret::Secret;
 use crate::wire::{ErrorBody, RequiredClaim, TokenResponse};
-
-const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:uma-ticket";
 
 /// A ticket, and what is presented with it (UMA 2.0 Grant section 3.3.1).
 #[derive(Clone, Debug)]
@@ -21,11 +18,11 @@ const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:uma-ticket";
 pub struct TicketExchange {
     pub(crate) ticket: Ticket,
     pub(crate) bearer: Option<Secret>,
-    claim_token: Option<(Secret, String)>,
-    pct: Option<Secret>,
-    rpt: Option<Secret>,
-    scopes: Vec<Scope>,
-    extra: Vec<(String, Secret)>,
+    pub(crate) claim_token: Option<(Secret, String)>,
+    pub(crate) pct: Option<Secret>,
+    pub(crate) rpt: Option<Secret>,
+    pub(crate) scopes: Vec<Scope>,
+    pub(crate) extra: Vec<(String, Secret)>,
 }
 
 impl TicketExchange {
@@ -40,6 +37,12 @@ impl TicketExchange {
             scopes: Vec::new(),
             extra: Vec::new(),
         }
+    }
+
+    /// Whether nobody but the client itself is spoken for.
+    pub(crate) fn is_unattended(&self) -> bool {
+        let somebody = |(name, _): &(String, Secret)| name == "subject_token";
+        self.bearer.is_none() && self.claim_token.is_none() && !self.extra.iter().any(somebody)
     }
 
     /// Pushes claims about the requesting party: a token, and the name of its format.
@@ -77,38 +80,6 @@ impl TicketExchange {
     pub fn parameter(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
         self.extra.push((name.into(), value.into()));
         self
-    }
-
-    pub(crate) fn write(
-        &self,
-        form: &mut form_urlencoded::Serializer<'_, String>,
-    ) -> Result<(), Error> {
-        form.append_pair("grant_type", GRANT_TYPE);
-        form.append_pair("ticket", self.ticket.expose());
-        if let Some((token, format)) = &self.claim_token {
-            if token.expose().is_empty() || format.is_empty() {
-                return Err(Error::new(
-                    ErrorKind::Config,
-                    "a claim token and its format go together",
-                ));
-            }
-            form.append_pair("claim_token", token.expose());
-            form.append_pair("claim_token_format", format);
-        }
-        if let Some(pct) = &self.pct {
-            form.append_pair("pct", pct.expose());
-        }
-        if let Some(rpt) = &self.rpt {
-            form.append_pair("rpt", rpt.expose());
-        }
-        if !self.scopes.is_empty() {
-            let scopes: Vec<&str> = self.scopes.iter().map(Scope::as_str).collect();
-            form.append_pair("scope", &scopes.join(" "));
-        }
-        for (name, value) in &self.extra {
-            form.append_pair(name, value.expose());
-        }
-        Ok(())
     }
 }
 
@@ -178,65 +149,11 @@ impl Grant {
     }
 }
 
-pub(crate) fn need_info(
-    client: &AmClient,
-    sent: &Ticket,
-    response: &Response<Bytes>,
-) -> Result<Exchange, Error> {
-    let body: ErrorBody = answer::json(response)?;
-    let ticket = next_ticket(sent, &body)?;
-    let redirect_user = match body.redirect_user.as_deref() {
-        None => None,
-        Some(text) => Some(
-            Url::parse(text)
-                .ok()
-                .filter(|url| {
-                    url.scheme() == "https" || (url.scheme() == "http" && client.allows_http())
-                })
-                .ok_or_else(|| {
-                    Error::new(
-                        ErrorKind::Malformed,
-                        "member `redirect_user` is not an https URL",
-                    )
-                })?,
-        ),
+/// Whether an answer that denies says, in the words of the profile, that the owner was asked.
+pub(crate) fn was_submitted(profile: &AmProfile, response: &Response<Bytes>) -> bool {
+    let Some(said) = &profile.submitted_description else {
+        return false;
     };
-    if redirect_user.is_none() && body.required_claims.is_empty() {
-        return Err(Error::new(
-            ErrorKind::Malformed,
-            "`need_info` without `required_claims` and without `redirect_user`",
-        ));
-    }
-    Ok(Exchange::NeedInfo {
-        ticket,
-        required_claims: body.required_claims,
-        redirect_user,
-    })
-}
-
-pub(crate) fn submitted(sent: &Ticket, response: &Response<Bytes>) -> Result<Exchange, Error> {
-    let body: ErrorBody = answer::json(response)?;
-    let interval = body.interval.map_or(DEFAULT_INTERVAL, Duration::from_secs);
-    Ok(Exchange::Submitted {
-        ticket: next_ticket(sent, &body)?,
-        interval: interval.clamp(MIN_INTERVAL, MAX_INTERVAL),
-    })
-}
-
-/// Tickets rotate (UMA 2.0 Grant section 3.3.6): the new one differs from the one that was sent.
-fn next_ticket(sent: &Ticket, body: &ErrorBody) -> Result<Ticket, Error> {
-    let Some(ticket) = &body.ticket else {
-        return Err(Error::new(
-            ErrorKind::Malformed,
-            "member `ticket` is missing",
-        ));
-    };
-    let ticket = Ticket::parse(ticket.expose())?;
-    if ticket == *sent {
-        return Err(Error::new(
-            ErrorKind::Malformed,
-            "member `ticket` is the ticket that was sent",
-        ));
-    }
-    Ok(ticket)
+    answer::json::<ErrorBody>(response)
+        .is_ok_and(|body| body.error_description.as_deref() == Some(&**said))
 }

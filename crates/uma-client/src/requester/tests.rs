@@ -315,3 +315,72 @@ fn requester_futures_can_be_spawned() {
     is_send(requester.exchange(TicketExchange::new(ticket("t"))));
     is_send(requester.poll(TicketExchange::new(ticket("t")), None, Duration::ZERO));
 }
+
+/// A requester at an AM of Keycloak's profile, which answers with these one after the other.
+fn at_keycloak(replies: Vec<Reply>) -> (Script, Requester) {
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    let (script, http) = testing::script(move |_| {
+        let n = next.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        replies[n.min(replies.len() - 1)].clone()
+    });
+    let am = testing::builder(&http).profile(crate::AmProfile::keycloak());
+    (script, Requester::new(am.build().unwrap()))
+}
+
+fn denied(description: &str) -> Reply {
+    answer(
+        403,
+        json!({"error": "access_denied", "error_description": description}),
+    )
+}
+
+#[tokio::test]
+async fn a_denial_that_asks_the_owner_is_no_end() {
+    let exchange = || TicketExchange::new(ticket("t")).bearer("user");
+    let (_, requester) = at_keycloak(vec![denied("request_submitted")]);
+    let Exchange::Submitted { ticket: same, .. } = requester.exchange(exchange()).await.unwrap()
+    else {
+        panic!()
+    };
+    assert_eq!(same, ticket("t"), "the ticket may be presented again");
+    let (_, requester) = at_keycloak(vec![denied("not_authorized")]);
+    let outcome = requester.exchange(exchange()).await.unwrap();
+    assert_eq!(outcome, Exchange::Denied);
+    // Elsewhere these words mean nothing.
+    let strict = outcome_of(denied("request_submitted")).await.unwrap();
+    assert_eq!(strict, Exchange::Denied);
+}
+
+async fn outcome_of(reply: Reply) -> Result<Exchange, Error> {
+    outcome(reply).await
+}
+
+#[tokio::test]
+async fn a_500_is_tried_once_more() {
+    let error = || answer(500, json!({"error": "server_error"}));
+    let exchange = || TicketExchange::new(ticket("t")).bearer("user");
+    let (script, requester) = at_keycloak(vec![error(), denied("not_authorized")]);
+    let outcome = requester.exchange(exchange()).await.unwrap();
+    assert_eq!((outcome, script.calls().len()), (Exchange::Denied, 2));
+    let (script, requester) = at_keycloak(vec![error()]);
+    let failed = requester.exchange(exchange()).await.unwrap_err();
+    assert_eq!(failed.kind(), ErrorKind::Unavailable);
+    assert_eq!(script.calls().len(), 2);
+}
+
+#[tokio::test]
+async fn a_client_by_itself_says_so() {
+    let (script, requester) = at_keycloak(vec![denied("not_authorized")]);
+    let by_itself = TicketExchange::new(ticket("t"));
+    requester.exchange(by_itself.clone()).await.unwrap();
+    let said = |name| script.last().form(name);
+    assert_eq!(said("submit_request").as_deref(), Some("false"));
+    for with_somebody in [
+        by_itself.clone().bearer("user"),
+        by_itself.clone().claim_token("c", "f"),
+        by_itself.parameter("subject_token", "user"),
+    ] {
+        requester.exchange(with_somebody).await.unwrap();
+        assert_eq!(script.last().form("submit_request"), None);
+    }
+}

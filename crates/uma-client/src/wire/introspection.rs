@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -65,6 +67,10 @@ pub struct IntrospectionResponse {
     /// OAuth scopes of a token that is no RPT. They permit nothing here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
+    /// How long the AM lets this answer be used, in dialects whose answers carry HTTP freshness; `None`: it does not say.
+    /// Not on the wire.
+    #[serde(skip)]
+    pub fresh_for: Option<Duration>,
 }
 
 /// One permission of an RPT (UMA Federated Authorization 1.0 section 5.1.1).

@@ -95,6 +95,12 @@ pub struct Metadata {
     /// Whether authorization responses carry `iss` (RFC 9207 section 3).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authorization_response_iss_parameter_supported: Option<bool>,
+    /// Where requesters get a token of their own. Only dialects that have it fill it in; it is not read from this document.
+    #[serde(skip)]
+    pub requester_token_endpoint: Option<String>,
+    /// Where requesters exchange tickets, where that is not the token endpoint. As `requester_token_endpoint`.
+    #[serde(skip)]
+    pub permission_request_endpoint: Option<String>,
     /// A page for developers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_documentation: Option<String>,
@@ -153,6 +159,14 @@ impl Metadata {
         one(
             &mut self.authorization_response_iss_parameter_supported,
             other.authorization_response_iss_parameter_supported,
+        );
+        one(
+            &mut self.requester_token_endpoint,
+            other.requester_token_endpoint,
+        );
+        one(
+            &mut self.permission_request_endpoint,
+            other.permission_request_endpoint,
         );
         one(&mut self.service_documentation, other.service_documentation);
         many(

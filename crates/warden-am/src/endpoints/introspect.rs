@@ -89,7 +89,7 @@ fn active(state: &AmState, rpt: &Rpt, issuer: &str, now_ms: i64) -> Introspectio
 
 /// What still holds of a permission: what a policy allows now, and what a script put there. Scopes whose policies end at different times
 /// become entries of their own.
-fn live(
+pub(crate) fn live(
     state: &AmState,
     rpt: &Rpt,
     resource_id: &str,

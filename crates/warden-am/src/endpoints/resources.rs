@@ -13,8 +13,8 @@ use crate::params::JsonBody;
 use crate::reply::{self, ApiError};
 use crate::secrets;
 use crate::shared::Shared;
-use crate::state::limits;
 use crate::state::resources::Resource;
+use crate::state::{State as AmState, limits};
 
 const MAX_SCOPES: usize = 100;
 const MAX_SCOPE: usize = 256;
@@ -40,24 +40,19 @@ pub(crate) async fn create(
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let pat = am.read(|state, now_ms| auth::pat(state, &headers, now_ms))?;
-    let description = checked(body.parse()?)?;
+    let description = checked(body.parse()?, "resource_scopes")?;
     let id = am.change(|state, _| {
-        if state.resources.len() >= limits::RESOURCES {
-            return Err(ApiError::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "temporarily_unavailable",
-                "the AM holds as many resources as it can",
-            ));
-        }
+        check_room(state)?;
         let id = format!("{}{}", am.resource_id_prefix, secrets::random_id()?);
         let resource = Resource {
             id: id.clone(),
             owner: pat.owner,
             host: pat.host,
+            revision: String::new(),
             description,
         };
         state.resources.insert(id.clone(), resource);
-        Ok(id)
+        Ok::<_, ApiError>(id)
     })??;
     let location = am.url(&format!("{}/{}", paths::RESOURCE, segment(&id)));
     let mut response = reply::json(StatusCode::CREATED, &reference(&am, &id));
@@ -98,7 +93,7 @@ pub(crate) async fn update(
             .ok_or_else(unknown)?;
         Ok::<_, ApiError>(pat)
     })?;
-    let description = checked(body.parse()?)?;
+    let description = checked(body.parse()?, "resource_scopes")?;
     am.change(|state, _| {
         let resource = state
             .resources
@@ -156,22 +151,38 @@ fn reference(am: &Shared, id: &str) -> ResourceCreated {
     }
 }
 
-fn unknown() -> ApiError {
+/// Refuses one resource more than the AM holds.
+pub(crate) fn check_room(state: &AmState) -> Result<(), ApiError> {
+    if state.resources.len() < limits::RESOURCES {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "temporarily_unavailable",
+        "the AM holds as many resources as it can",
+    ))
+}
+
+pub(crate) fn unknown() -> ApiError {
     ApiError::not_found("this owner has no such resource at this host")
 }
 
-fn checked(mut description: ResourceDescription) -> Result<ResourceDescription, ApiError> {
+/// Checks a description; `scopes_member` is what the dialect calls its scopes.
+pub(crate) fn checked(
+    mut description: ResourceDescription,
+    scopes_member: &str,
+) -> Result<ResourceDescription, ApiError> {
     // What a host read back it may send back; both are the AM's to say.
     description.extra.remove("_id");
     description.extra.remove("user_access_policy_uri");
     let wrong = |field: &str, what: &str| ApiError::invalid_request(&format!("{field}: {what}"));
     let scopes = &mut description.resource_scopes;
     if scopes.is_empty() || scopes.len() > MAX_SCOPES {
-        return Err(wrong("resource_scopes", "must have 1 to 100 scopes"));
+        return Err(wrong(scopes_member, "must have 1 to 100 scopes"));
     }
     if !scopes.iter().all(|scope| is_scope(scope)) {
         let what = "each must have 1 to 256 visible ASCII characters, no quote and no backslash";
-        return Err(wrong("resource_scopes", what));
+        return Err(wrong(scopes_member, what));
     }
     let mut seen = std::collections::BTreeSet::new();
     scopes.retain(|scope| seen.insert(scope.clone()));

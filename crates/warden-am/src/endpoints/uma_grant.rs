@@ -192,14 +192,15 @@ fn pct<'a>(
     (pct.client_id == client.id).then_some(pct)
 }
 
+/// What of a ticket the policies allow, and what not.
 #[derive(Default)]
-struct Assessed {
-    granted: BTreeMap<String, Granted>,
+pub(crate) struct Assessed {
+    pub(crate) granted: BTreeMap<String, Granted>,
     missing: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// Holds what is asked for against the policies, scope by scope. A ticket without scopes asks for whatever the owner allows.
-fn assess(
+pub(crate) fn assess(
     state: &State,
     now_ms: i64,
     ticket: &Ticket,
@@ -245,7 +246,7 @@ fn assess(
 }
 
 /// Asks the owner for what no policy allows. True when something waits for her.
-fn ask_owner(
+pub(crate) fn ask_owner(
     state: &mut State,
     now_ms: i64,
     ticket: &Ticket,

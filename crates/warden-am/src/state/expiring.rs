@@ -70,6 +70,13 @@ impl<T> Expiring<T> {
             .map(|entry| (&entry.value, entry.expires_ms))
     }
 
+    /// True when the secret was good and has ended, as far as that is still remembered.
+    pub(crate) fn has_ended(&self, secret: &str, now_ms: i64) -> bool {
+        self.entries
+            .get(&secrets::digest(secret))
+            .is_some_and(|entry| entry.expires_ms <= now_ms)
+    }
+
     pub(crate) fn get_mut(&mut self, secret: &str, now_ms: i64) -> Option<&mut T> {
         self.entries
             .get_mut(&secrets::digest(secret))

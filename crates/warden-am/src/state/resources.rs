@@ -11,6 +11,9 @@ pub(crate) struct Resource {
     pub(crate) owner: Party,
     /// The client id of the host that registered it.
     pub(crate) host: String,
+    /// Changes with every change, and is never one that the id had before; empty in dialects without revisions.
+    #[serde(default)]
+    pub(crate) revision: String,
     pub(crate) description: ResourceDescription,
 }
 

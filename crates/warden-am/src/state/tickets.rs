@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::{Party, State, limits};
 use crate::error::Error;
 
+/// An ended ticket is remembered this long, for dialects that tell it from one that never was.
+pub(crate) const ENDED_TICKET_KEPT_MS: i64 = 3_600_000;
+
 /// A permission ticket: single-use, and replaced at every step.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Ticket {

@@ -238,3 +238,104 @@ async fn a_registration_of_another_client_is_refused() {
         ErrorKind::Malformed
     );
 }
+
+/// Keycloak's own form: a resource server, and the role of PATs for everybody.
+#[tokio::test]
+async fn registers_in_keycloaks_form() {
+    let reply = |token: &str, location: bool| {
+        let mut reply = answer(
+            if location { 201 } else { 200 },
+            json!({
+                "id": "u", "clientId": "c1", "name": "Host", "secret": "canary-s",
+                "registrationAccessToken": token, "redirectUris": ["https://host.example/cb"],
+                "enabled": true, "defaultRoles": ["uma_protection"],
+            }),
+        )
+        .unwrap();
+        if location {
+            let at = "https://am.example/realms/x/clients-registrations/default/c1";
+            reply
+                .headers_mut()
+                .insert(http::header::LOCATION, at.parse().unwrap());
+        }
+        Ok(reply)
+    };
+    let (script, http) = testing::raw_script(move |seen| {
+        let reply = if seen.uri.contains("/.well-known/") {
+            let mut metadata = testing::metadata();
+            metadata["registration_endpoint"] =
+                json!("https://am.example/realms/x/clients-registrations/openid-connect");
+            answer(200, metadata)
+        } else {
+            match seen.method {
+                Method::POST => reply("canary-1", true),
+                Method::DELETE => empty(204),
+                _ => reply("canary-2", false),
+            }
+        };
+        async move { reply }
+    });
+    let am = testing::builder(&http).profile(crate::AmProfile::keycloak());
+    let am = am.build().unwrap();
+    let registration = am
+        .register(&asked(), Some(&Secret::new("iat")))
+        .await
+        .unwrap();
+    assert_eq!(
+        registration.credentials,
+        ClientCredentials::basic("c1", "canary-s")
+    );
+    let seen = script.last();
+    assert_eq!(
+        seen.uri,
+        "https://am.example/realms/x/clients-registrations/default"
+    );
+    assert_eq!(seen.header("authorization"), "Bearer iat");
+    assert_eq!(
+        seen.json(),
+        json!({
+            "name": "Host", "redirectUris": ["https://host.example/cb"], "publicClient": false,
+            "standardFlowEnabled": true, "directAccessGrantsEnabled": false,
+            "serviceAccountsEnabled": true, "authorizationServicesEnabled": true,
+            "defaultRoles": ["uma_protection"],
+        })
+    );
+    // A replaced token replaces the stored one.
+    let updated = am
+        .update_registration(&registration, &asked())
+        .await
+        .unwrap();
+    let seen = script.last();
+    assert_eq!(
+        (&seen.method, seen.json()["clientId"].as_str()),
+        (&Method::PUT, Some("c1"))
+    );
+    assert_eq!(seen.header("authorization"), "Bearer canary-1");
+    let read = am.read_registration(&updated).await.unwrap();
+    assert_eq!(script.last().header("authorization"), "Bearer canary-2");
+    assert_eq!(read.credentials, registration.credentials);
+    am.delete_registration(&read).await.unwrap();
+    assert_eq!(script.last().uri, seen.uri);
+}
+
+/// Keycloak's provider for RFC 7591: both grant types go along, and the response type `none` that comes back is no more
+/// than what was asked.
+#[tokio::test]
+async fn grant_types_of_the_profile_go_along() {
+    let body = given(|b| {
+        b["grant_types"] = json!([
+            "authorization_code",
+            "client_credentials",
+            "refresh_token",
+            "urn:ietf:params:oauth:grant-type:uma-ticket",
+        ]);
+        b["response_types"] = json!(["code", "none"]);
+    });
+    let (script, http) = script(move |_| answer(201, body.clone()));
+    let mut profile = crate::AmProfile::keycloak();
+    profile.registration_form = crate::RegistrationForm::Rfc7591;
+    let am = testing::builder(&http).profile(profile).build().unwrap();
+    am.register(&asked(), None).await.unwrap();
+    let grants = script.last().json()["grant_types"].clone();
+    assert_eq!(grants.as_array().unwrap().len(), 4, "{grants}");
+}

@@ -5,8 +5,8 @@ use http::header::{CACHE_CONTROL, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 
 use crate::dialect::Challenge;
+use crate::dialect::challenge::is_quotable;
 use crate::error::{Error, ErrorKind};
-use crate::ids::MAX_TICKET;
 
 pub(in crate::dialect) fn refusal(challenge: &Challenge<'_>) -> Result<Response<Bytes>, Error> {
     let Some(ticket) = challenge.ticket else {
@@ -16,11 +16,7 @@ pub(in crate::dialect) fn refusal(challenge: &Challenge<'_>) -> Result<Response<
         ));
     };
     // Issuer and ticket are safe by construction; the realm is the host's own word and checked here.
-    let safe = |b: u8| (b.is_ascii_graphic() || b == b' ') && !matches!(b, b'"' | b'\\');
-    if challenge.realm.is_empty()
-        || challenge.realm.len() > MAX_TICKET
-        || !challenge.realm.bytes().all(safe)
-    {
+    if !is_quotable(challenge.realm) {
         return Err(Error::new(
             ErrorKind::Malformed,
             "the realm is empty, too long, or cannot stand in a quoted string",
@@ -52,6 +48,7 @@ pub(in crate::dialect) fn refusal(challenge: &Challenge<'_>) -> Result<Response<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::TokenState;
     use crate::ids::Ticket;
     use crate::issuer::Issuer;
 
@@ -62,7 +59,7 @@ mod tests {
         let ticket = Ticket::parse("t-1,2=3;4").unwrap();
         let challenge = Challenge::new("my photos", &issuer)
             .with_ticket(&ticket)
-            .with_token_presented(true)
+            .with_token(TokenState::Insufficient)
             .with_host_id("ignored");
         let refusal = refusal(&challenge).unwrap();
         assert_eq!(refusal.status(), StatusCode::UNAUTHORIZED);

@@ -3,24 +3,17 @@
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{Method, Request, Response, StatusCode};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use url::Url;
 
 use crate::answer::{self, Credential};
 use crate::client::{ReadResource, RegisteredResource, ResourceList, expect, request, with_body};
+use crate::dialect::urls::item_url;
 use crate::dialect::{Context, policy_uri};
 use crate::error::{Error, ErrorKind};
 use crate::ids::{self, Pat, ResourceId};
 use crate::wire::{ResourceCreated, ResourceDescription};
-
-/// Everything but the unreserved characters of RFC 3986 section 2.3.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
 
 pub(crate) fn create(
     context: &Context<'_>,
@@ -192,16 +185,6 @@ pub(crate) fn listed(
     })
 }
 
-/// The URL of one resource: the base without query and trailing slashes, and the id as one segment.
-fn item_url(base: &Url, id: &ResourceId) -> Url {
-    let mut url = base.clone();
-    url.set_query(None);
-    let segment = utf8_percent_encode(id.as_str(), SEGMENT);
-    let path = format!("{}/{segment}", base.path().trim_end_matches('/'));
-    url.set_path(&path);
-    url
-}
-
 fn bare(method: Method, url: &Url, pat: &Pat) -> Result<Request<Bytes>, Error> {
     with_body(
         request(method, url).header(AUTHORIZATION, ids::bearer(pat.secret())?),
@@ -266,47 +249,4 @@ fn same_id(
         "member `_id` is not the id that was asked for",
     );
     Err(answer::unreadable(response, error))
-}
-
-/// The id as one segment of a path or value of a template.
-pub(crate) fn encoded(id: &ResourceId) -> String {
-    utf8_percent_encode(id.as_str(), SEGMENT).to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// R7: an id is one segment, whatever it holds.
-    #[test]
-    fn item_urls() {
-        let url = |base: &str, id: &str| {
-            String::from(item_url(
-                &Url::parse(base).unwrap(),
-                &ResourceId::parse(id).unwrap(),
-            ))
-        };
-        assert_eq!(url("https://am/rreg", "7"), "https://am/rreg/7");
-        assert_eq!(url("https://am/rreg/", "7"), "https://am/rreg/7");
-        assert_eq!(url("https://am/rreg//?x=y", "7"), "https://am/rreg/7");
-        assert_eq!(url("https://am", "7"), "https://am/7");
-        assert_eq!(
-            url("https://am/rreg", "a/b?c#d e%ä"),
-            "https://am/rreg/a%2Fb%3Fc%23d%20e%25%C3%A4"
-        );
-        assert_eq!(
-            url("https://am/rreg", "https://am/r/1"),
-            "https://am/rreg/https%3A%2F%2Fam%2Fr%2F1"
-        );
-        assert_eq!(url("https://am/rreg", "..."), "https://am/rreg/...");
-        assert_eq!(
-            url("https://am/rreg", "%2e%2e"),
-            "https://am/rreg/%252e%252e"
-        );
-        assert_eq!(url("https://am/rreg", "../x"), "https://am/rreg/..%2Fx");
-        assert_eq!(
-            url("https://am/rreg", "a\\..\\b"),
-            "https://am/rreg/a%5C..%5Cb"
-        );
-    }
 }
