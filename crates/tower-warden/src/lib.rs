@@ -118,3 +118,8 @@ pub use rejection::Rejection;
 pub use requirements::{MixedRequirements, Requirement, Requirements};
 pub use service::Warden;
 pub use verdict::{Judgement, Verdict};
+
+/// The examples of the README, compiled with the documentation's own.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

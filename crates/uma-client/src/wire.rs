@@ -20,6 +20,7 @@
 
 mod introspection;
 mod metadata;
+mod object;
 mod permission;
 mod registration;
 mod resource;

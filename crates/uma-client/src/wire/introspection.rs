@@ -3,11 +3,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::object::object_only;
+
 /// The largest time that is taken for seconds since 1970: `10^11` (the year 5138). What is larger is milliseconds.
 pub const MAX_EPOCH_SECONDS: i64 = 100_000_000_000;
 
 /// The AM's answer to an introspection (RFC 7662 section 2.2, UMA Federated Authorization 1.0 section 5.1.1).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(remote = "Self")]
 pub struct IntrospectionResponse {
     /// Whether the token counts. Only a JSON boolean is read.
     pub active: bool,
@@ -75,6 +78,7 @@ pub struct IntrospectionResponse {
 
 /// One permission of an RPT (UMA Federated Authorization 1.0 section 5.1.1).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(remote = "Self")]
 pub struct Permission {
     /// The resource.
     pub resource_id: String,
@@ -121,3 +125,6 @@ mod epoch {
         }
     }
 }
+
+object_only!(IntrospectionResponse);
+object_only!(Permission);

@@ -2,6 +2,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::secret::Secret;
 
+use super::object::object_only;
+
 /// One permission that a host asks a ticket for (UMA Federated Authorization 1.0 section 4.1).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct PermissionRequest {
@@ -27,8 +29,11 @@ impl PermissionRequest {
 
 /// The AM's answer to a permission request (UMA Federated Authorization 1.0 section 4.2).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(remote = "Self")]
 pub struct TicketResponse {
     /// The ticket.
     #[serde(with = "super::secret")]
     pub ticket: Secret,
 }
+
+object_only!(TicketResponse);

@@ -223,3 +223,22 @@ fn no_wire_type_prints_a_secret() {
     // They do go over the wire.
     assert!(serde_json::to_string(&client).unwrap().contains("canary-f"));
 }
+
+#[test]
+fn an_object_is_not_read_from_an_array() {
+    for body in [
+        "[true]",
+        "[true,null,null,null,null]",
+        r#"{"active":true,"permissions":[["r",["view"]]]}"#,
+        r#"{"active":true,"permissions":{"resource_id":"r"}}"#,
+    ] {
+        assert!(
+            serde_json::from_str::<IntrospectionResponse>(body).is_err(),
+            "{body}"
+        );
+    }
+    assert!(serde_json::from_str::<TicketResponse>(r#"["ticket"]"#).is_err());
+    assert!(serde_json::from_str::<TokenResponse>(r#"["token","bearer"]"#).is_err());
+    let twice = r#"{"active":false,"active":true}"#;
+    assert!(serde_json::from_str::<IntrospectionResponse>(twice).is_err());
+}

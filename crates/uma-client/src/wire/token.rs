@@ -2,8 +2,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::secret::Secret;
 
+use super::object::object_only;
+
 /// The answer of the token endpoint (RFC 6749 section 5.1, UMA 2.0 Grant section 3.3.5).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(remote = "Self")]
 pub struct TokenResponse {
     /// The access token: a PAT or an RPT.
     #[serde(with = "super::secret")]
@@ -57,6 +60,7 @@ impl TokenResponse {
 /// The body of a refusal, of all endpoints (RFC 6749 section 5.2, UMA 2.0 Grant section 3.3.6, UMA Federated Authorization
 /// 1.0 section 6).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(remote = "Self")]
 pub struct ErrorBody {
     /// The error code; an AM may leave it out where the status says enough.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -116,3 +120,6 @@ pub struct RequiredClaim {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 }
+
+object_only!(TokenResponse);
+object_only!(ErrorBody);
