@@ -51,6 +51,15 @@ async fn an_allowed_origin_reads_challenges_and_others_do_not() {
             assert!(exposed.contains(field), "{exposed}");
         }
     }
+    // It may call the API with a token, and nothing else: no sign-in, and not through the owner's own door.
+    let form = [("username", "alice"), ("password", "alice")];
+    let sign_in = app.client.post(host.at("/login")).form(&form);
+    app.send(sign_in.header("origin", APP)).await.expect(403);
+    let hers = alice.client.put(host.at(PHOTO)).body("defaced");
+    alice
+        .send(hers.header("origin", APP))
+        .await
+        .ticket(&host.am);
     let stranger = app.send(from("https://evil.example", "GET")).await;
     assert_eq!(stranger.header("access-control-allow-origin"), None);
 }
@@ -78,7 +87,8 @@ async fn a_page_of_another_site_can_not_act_for_the_owner() {
             .put(host.at(PHOTO))
             .body("defaced")
             .header(name, value);
-        alice.send(put).await.expect(403);
+        // The cookie counts for nothing then: it is a request without a token.
+        alice.send(put).await.ticket(&host.am);
     }
     assert_eq!(alice.shared(&host).await.len(), 1);
     assert_eq!(

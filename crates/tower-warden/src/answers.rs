@@ -239,7 +239,9 @@ impl Answers {
 
     /// Remembers that an AM has confirmed a token.
     pub(crate) fn is_at_home(&self, token: &str, am: &Issuer) {
-        self.homes.insert(self.keys.token(token), self.keys.am(am));
+        // The first holds: another AM that was shown the token must not draw it away.
+        let home = self.homes.entry(self.keys.token(token));
+        home.or_insert(self.keys.am(am));
     }
 
     /// Whether another AM has lately confirmed a token.

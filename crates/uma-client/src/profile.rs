@@ -191,6 +191,14 @@ impl AmProfile {
             .map(|advice| &advice.text)
     }
 
+    /// Whether a token with these scopes is a PAT. An AM that does not say granted what was asked (RFC 6749 section 5.1).
+    pub fn grants_pat(&self, granted: Option<&str>) -> bool {
+        let (Some(needed), Some(granted)) = (&self.pat_scope, granted) else {
+            return true;
+        };
+        granted.split(' ').any(|scope| scope == needed)
+    }
+
     /// The scopes that a PAT is asked for with.
     pub fn pat_scopes(&self) -> impl Iterator<Item = &str> {
         self.pat_scope

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, MatchedPath, Path, Request, State};
+use axum::http::header::VARY;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
@@ -45,6 +46,10 @@ async fn name_the_route(route: MatchedPath, request: Request, next: Next) -> Res
     if let Ok(route) = HeaderValue::from_str(route.as_str()) {
         response.headers_mut().insert(HANDLER, route);
     }
+    // The owner is known by her cookie.
+    response
+        .headers_mut()
+        .append(VARY, HeaderValue::from_static("cookie"));
     response
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WARNING, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Method};
 use axum::middleware;
@@ -12,8 +13,9 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::csrf::CsrfLayer;
 use tower_http::limit::RequestBodyLimitLayer;
-use tower_http::trace::TraceLayer;
+use tower_http::trace::{DefaultOnFailure, TraceLayer};
 use tower_warden::{Unmapped, WardenLayer};
+use tracing::Level;
 use warden_host::{Host, web};
 
 use crate::data::Data;
@@ -48,32 +50,35 @@ pub(crate) async fn app(host: &Host, options: AppOptions) -> Result<Router, Fail
         .title("Host One")
         .build()?;
     let routes = Router::new()
-        .merge(pages::router(host.clone(), options.session_key.clone()))
+        .merge(
+            pages::router(host.clone(), options.session_key.clone()).layer(
+                CsrfLayer::new().with_rejection_response(|_| pages::foreign_form().into_response()),
+            ),
+        )
         .merge(sharing)
         .merge(api::router(Arc::new(Data::demo())));
 
     // Around the finished router, so that nothing that is added to it escapes.
     let guarded = Router::new().fallback_service(tower::Layer::layer(&warden, routes));
-    // A page of an allowed origin may call the API, whose answers to it lean on its token. The cookie, which the owner's
-    // door and the forms lean on, does not come along: it is SameSite, and the forms check the origin by themselves.
-    let mut csrf = CsrfLayer::new();
-    for origin in &options.allow_origin {
-        csrf = csrf.add_trusted_origin(origin)?;
-    }
     let mut app = guarded
         .layer(RequestBodyLimitLayer::new(64 * 1024))
         .layer(middleware::from_fn_with_state(
             options.session_key,
             session::remember,
         ))
-        .layer(csrf.with_rejection_response(|_| pages::foreign_form().into_response()));
+        .layer(CatchPanicLayer::new());
     // Without an origin to allow, `OPTIONS` is a verb like any other.
     if !options.allow_origin.is_empty() {
         app = app.layer(cors(&options.allow_origin)?);
     }
-    let app = app
-        .layer(CatchPanicLayer::new())
-        .layer(TraceLayer::new_for_http());
+    let app = app.layer(
+        TraceLayer::new_for_http()
+            // Not the query: codes and tokens may stand there.
+            .make_span_with(|request: &Request| {
+                tracing::debug_span!("request", method = %request.method(), path = request.uri().path())
+            })
+            .on_failure(DefaultOnFailure::new().level(Level::DEBUG)),
+    );
     // Does not start with a hole.
     warden.engine().verify(app.clone(), api::EXAMPLES).await?;
     Ok(app)

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::builder::{FalseyValueParser, NonEmptyStringValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tower_warden::MAX_CACHE_TTL;
 use uma_client::Issuer;
@@ -74,7 +75,7 @@ pub(crate) struct ServeOptions {
     /// The host's client at the AM; without one, the host registers itself.
     #[arg(
         long,
-        env = "HOST_ONE_CLIENT_ID",
+        env = "HOST_ONE_CLIENT_ID", value_parser = NonEmptyStringValueParser::new(),
         value_name = "ID",
         requires = "client_secret"
     )]
@@ -83,7 +84,7 @@ pub(crate) struct ServeOptions {
     /// The secret of that client.
     #[arg(
         long,
-        env = "HOST_ONE_CLIENT_SECRET",
+        env = "HOST_ONE_CLIENT_SECRET", value_parser = NonEmptyStringValueParser::new(),
         value_name = "SECRET",
         requires = "client_id",
         hide_env_values = true
@@ -93,14 +94,14 @@ pub(crate) struct ServeOptions {
     /// The initial access token for registering at an AM that asks for one.
     #[arg(
         long,
-        env = "HOST_ONE_INITIAL_ACCESS_TOKEN",
+        env = "HOST_ONE_INITIAL_ACCESS_TOKEN", value_parser = NonEmptyStringValueParser::new(),
         value_name = "TOKEN",
         hide_env_values = true
     )]
     pub(crate) initial_access_token: Option<String>,
 
     /// Allow an AM over http and on loopback addresses. For development only.
-    #[arg(long, env = "HOST_ONE_ALLOW_INSECURE_AM")]
+    #[arg(long, env = "HOST_ONE_ALLOW_INSECURE_AM", value_parser = FalseyValueParser::new())]
     pub(crate) allow_insecure_am: bool,
 
     /// The database: `sqlite::memory:` or `sqlite://FILE`; without it, a file in the folder `host-one-data`.
@@ -168,7 +169,12 @@ impl Database {
     pub(crate) fn beside(&self, what: &str) -> Option<PathBuf> {
         match self {
             Self::Memory => None,
-            Self::File(path) => Some(path.with_extension(what)),
+            Self::File(path) => {
+                let mut name = path.file_name()?.to_owned();
+                name.push(".");
+                name.push(what);
+                Some(path.with_file_name(name))
+            }
         }
     }
 
@@ -238,7 +244,13 @@ fn database(text: &str) -> Result<Database, String> {
         return Ok(Database::Memory);
     }
     match text.strip_prefix("sqlite://") {
-        Some(path) if !path.is_empty() && !path.contains('?') => Ok(Database::File(path.into())),
+        Some(path) if !path.is_empty() && !path.contains('?') => {
+            let path = PathBuf::from(path);
+            if path.is_dir() || path.file_name().is_none() {
+                return Err(format!("{} is a folder, and a file is due", path.display()));
+            }
+            Ok(Database::File(path))
+        }
         _ => Err(String::from(
             "expected `sqlite::memory:` or `sqlite://FILE`",
         )),
@@ -255,6 +267,7 @@ fn cache_ttl(text: &str) -> Result<Duration, String> {
 }
 
 fn origin(text: &str) -> Result<String, String> {
+    let text = text.trim();
     let url = url::Url::parse(text).map_err(|error| format!("not an origin: {error}"))?;
     let origin = url.origin();
     if origin.is_tuple() && origin.ascii_serialization() == text {
@@ -316,7 +329,7 @@ mod tests {
         );
         assert_eq!(
             options.database.beside("am.json").unwrap(),
-            Path::new("host-one-data/host-one.am.json")
+            Path::new("host-one-data/host-one.db.am.json")
         );
         assert_eq!(options.cache_ttl, Duration::from_secs(10));
         assert!(matches!(options.am, AmAddress::Embedded));

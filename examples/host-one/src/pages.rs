@@ -1,6 +1,7 @@
 //! The host's own pages: home, sign-in, sign-out.
 
 use askama::Template;
+use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, FromRef, Query, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -142,13 +143,26 @@ async fn login_page(Query(query): Query<LoginQuery>) -> Response {
 
 #[derive(Deserialize)]
 struct Login {
+    #[serde(default)]
     username: String,
+    #[serde(default)]
     password: String,
     #[serde(default)]
     return_to: String,
 }
 
-async fn login(jar: PrivateCookieJar, Form(form): Form<Login>) -> Response {
+async fn login(jar: PrivateCookieJar, form: Result<Form<Login>, FormRejection>) -> Response {
+    let form = match form {
+        Ok(Form(form)) => form,
+        Err(rejection) => {
+            let page = LoginPage {
+                return_to: String::new(),
+                username: String::new(),
+                error: Some("This was no sign-in form. Fill in name and password here."),
+            };
+            return render(rejection.status(), &page);
+        }
+    };
     let Some(person) = people::sign_in(&form.username, &form.password) else {
         return render(
             StatusCode::UNAUTHORIZED,

@@ -1,10 +1,14 @@
 //! The host's own sign-in: a sealed cookie, and the typed extension that everything else leans on.
 
+use std::convert::Infallible;
+
 use axum::extract::{FromRef, OptionalFromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
 use axum_extra::extract::cookie::{Cookie, Key, PrivateCookieJar, SameSite};
+use tower::{Layer, ServiceExt, service_fn};
+use tower_http::csrf::{CsrfLayer, ProtectionError};
 use tower_warden::OwnerId;
 use uma_client::epoch_seconds;
 use warden_host::web::{self, CurrentOwner};
@@ -36,17 +40,40 @@ impl FromRef<SessionKey> for Key {
     }
 }
 
-/// Puts the [`SignedIn`] of the session cookie into the request's extensions.
+/// Puts the [`SignedIn`] of the session cookie into the request's extensions; for a verb that changes something, only if the
+/// request does not come from a page of another origin. So an allowed origin's page calls the API with its token alone.
 pub(crate) async fn remember(
     State(key): State<SessionKey>,
     mut request: Request,
     next: Next,
 ) -> Response {
     let jar = PrivateCookieJar::<Key>::from_headers(request.headers(), key.0);
-    if let Some(signed_in) = jar.get(COOKIE).and_then(|cookie| read(cookie.value())) {
+    let signed_in = jar.get(COOKIE).and_then(|cookie| read(cookie.value()));
+    if let Some(signed_in) = signed_in
+        && is_meant(head_of(&request)).await
+    {
         request.extensions_mut().insert(signed_in);
     }
     next.run(request).await
+}
+
+fn head_of(request: &Request) -> Request<()> {
+    let mut head = Request::new(());
+    head.method_mut().clone_from(request.method());
+    head.uri_mut().clone_from(request.uri());
+    head.headers_mut().clone_from(request.headers());
+    head
+}
+
+/// Whether the owner of the cookie meant the request, by the rules of the CSRF layer.
+async fn is_meant(head: Request<()>) -> bool {
+    let passed = service_fn(|_| async { Ok::<_, Infallible>(Response::new(())) });
+    let answer = CsrfLayer::new()
+        .with_rejection_response(|_| Response::new(()))
+        .layer(passed)
+        .oneshot(head)
+        .await;
+    answer.is_ok_and(|answer| answer.extensions().get::<ProtectionError>().is_none())
 }
 
 /// `user session expiry`
@@ -103,7 +130,7 @@ impl CurrentOwner for Sessions {
 }
 
 impl<S: Sync> OptionalFromRequestParts<S> for SignedIn {
-    type Rejection = std::convert::Infallible;
+    type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Self::Rejection> {
         Ok(parts.extensions.get().cloned())

@@ -53,6 +53,7 @@ async fn main() -> ExitCode {
 async fn run(options: &Options) -> Result<Outcome, Failure> {
     let client = Client::builder()
         .redirect(redirect::Policy::none())
+        .no_proxy()
         .timeout(Duration::from_secs(30))
         .build()?;
     let mut guard = RefusalGuard::default();
@@ -126,6 +127,11 @@ async fn earn(
         )
         .into());
     }
+    let tells =
+        options.user.is_some() || options.client_secret.is_some() || options.claim_token.is_some();
+    if options.am.is_none() && tells && !is_local(&options.url) {
+        return Err(format!("the host names the AM {issuer}; say with --am that you trust it with what you told about yourself").into());
+    }
     let insecure = options.insecure_http || (is_local(issuer.url()) && is_local(&options.url));
     let mut am = AmClient::builder(issuer).profile(if options.keycloak {
         AmProfile::keycloak()
@@ -164,7 +170,7 @@ async fn earn(
         } => {
             eprintln!("uma-get: need_info: the AM wants to know more about who asks");
             for claim in &required_claims {
-                eprintln!("  {}", describe(claim));
+                eprintln!("  {}", plain(&describe(claim)));
             }
             if let Some(url) = redirect_user {
                 eprintln!("  or a visit to {url}");
@@ -196,6 +202,14 @@ fn is_local(url: &Url) -> bool {
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
     }
+}
+
+/// What an AM wrote, without what a terminal would act on.
+fn plain(text: &str) -> String {
+    text.chars()
+        .filter(|character| !character.is_control())
+        .take(200)
+        .collect()
 }
 
 fn describe(claim: &wire::RequiredClaim) -> String {

@@ -70,7 +70,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FORMAT")]
     pub(crate) claim_token_format: Option<String>,
 
-    /// The only AM to send anything to; any that the host names unless given.
+    /// The only AM to send anything to. Needed with --user, --client-secret and --claim-token, unless the URL is on this machine.
     #[arg(long, value_name = "ISSUER", value_parser = Issuer::parse)]
     pub(crate) am: Option<Issuer>,
 

@@ -85,7 +85,7 @@ async fn claim_token(
     let answer = client()?.post(url).form(&form).send().await?;
     if !answer.status().is_success() {
         return Err(format!(
-            "the AM did not sign {user} in: {}; where it can't by name and password, use --claim-token",
+            "the AM did not sign {user} in: {}; is the client known there, and the password right? Where it can't by name and password, use --claim-token",
             answer.status()
         )
         .into());
@@ -98,6 +98,7 @@ async fn claim_token(
 fn client() -> Result<Client, reqwest::Error> {
     Client::builder()
         .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
         .timeout(std::time::Duration::from_secs(10))
         .build()
 }

@@ -36,7 +36,7 @@ pub struct ActiveToken {
     pub audience: Vec<String>,
     /// When the token as a whole is good.
     pub window: Window,
-    /// Whether the token is bound to a key (`cnf`, RFC 7800), so that presenting it proves nothing.
+    /// Whether the token is bound to a key (`cnf`, RFC 7800, or the type `DPoP`), so that presenting it proves nothing.
     pub bound: bool,
     /// What the token permits.
     pub permissions: Vec<Permission>,
@@ -78,7 +78,11 @@ impl From<wire::IntrospectionResponse> for ActiveToken {
                 issued_at: answer.iat,
                 expires: answer.exp,
             },
-            bound: answer.cnf.is_some(),
+            // RFC 9449 section 7.1: such a token must not be borne, whether its key is named or not.
+            bound: answer.cnf.is_some()
+                || answer
+                    .token_type
+                    .is_some_and(|kind| kind.eq_ignore_ascii_case("dpop")),
             permissions: answer
                 .permissions
                 .unwrap_or_default()

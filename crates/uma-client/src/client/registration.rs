@@ -11,6 +11,7 @@ use url::Url;
 use crate::answer::{self, Credential};
 use crate::client::endpoints::is_trusted;
 use crate::client::{AmClient, ClientAuth, ClientCredentials, expect, request, with_body};
+use crate::clock::epoch_seconds;
 use crate::error::{Error, ErrorKind};
 use crate::ids;
 use crate::profile::RegistrationForm;
@@ -235,6 +236,20 @@ impl AmClient {
         }
         if !within(&got.metadata.response_types, &asked.response_types, "code") {
             return refuse("member `response_types` is wider than what was asked");
+        }
+        let unusable = |grant: &String| {
+            // Without a refresh token the owner is asked more often; without any other grant nothing works.
+            grant != "refresh_token" && !got.metadata.grant_types.contains(grant)
+        };
+        if !got.metadata.grant_types.is_empty() && asked.grant_types.iter().any(unusable) {
+            return refuse("member `grant_types` leaves out what was asked");
+        }
+        let now = u64::try_from(epoch_seconds(self.shared.clock.now())).unwrap_or(0);
+        if got
+            .client_secret_expires_at
+            .is_some_and(|end| end > 0 && end <= now)
+        {
+            return refuse("member `client_secret_expires_at` is over already");
         }
         let auth = method(asked, &got)?;
         let secret = got

@@ -171,7 +171,8 @@ impl AmClient {
     ///
     /// # Errors
     /// [`ErrorKind::StateMismatch`], [`ErrorKind::IssuerMismatch`], [`ErrorKind::Config`] when state or verifier are not
-    /// given, [`ErrorKind::Refused`] with the code `invalid_grant` when the AM does not take the code, and as
+    /// given, [`ErrorKind::Refused`] with the code `invalid_grant` when the AM does not take the code,
+    /// [`ErrorKind::InsufficientScope`] when the AM says that it granted less than a PAT needs, and as
     /// [`client_credentials`](Self::client_credentials).
     pub async fn exchange_code(&self, exchange: CodeExchange) -> Result<TokenSet, Error> {
         let refuse = |kind, why: &'static str| Err(self.at(END, Error::new(kind, why)));
@@ -211,8 +212,17 @@ impl AmClient {
         if exchange.code.expose().is_empty() {
             return refuse(ErrorKind::Config, "the code is empty");
         }
-        self.redeem(exchange.redirect_uri, &exchange.code, &verifier)
-            .await
+        let tokens = self
+            .redeem(exchange.redirect_uri, &exchange.code, &verifier)
+            .await?;
+        if self.profile().grants_pat(tokens.scope.as_deref()) {
+            Ok(tokens)
+        } else {
+            refuse(
+                ErrorKind::InsufficientScope,
+                "the AM granted less than the scope of a PAT",
+            )
+        }
     }
 }
 

@@ -124,14 +124,14 @@ async fn what_is_narrower_or_replaced_is_taken() {
         given(|b| {
             b["grant_types"] = json!(["authorization_code"]);
             b["token_endpoint_auth_method"] = json!("client_secret_post");
-            b["client_secret_expires_at"] = json!(1_700_000_000);
+            b["client_secret_expires_at"] = json!(4_100_000_000_u64);
         }),
     ));
     let registration = narrow.register(&asked(), None).await.unwrap();
     assert_eq!(registration.credentials.auth, ClientAuth::Post);
     assert_eq!(
         registration.secret_expires_at,
-        Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000))
+        Some(SystemTime::UNIX_EPOCH + Duration::from_secs(4_100_000_000_u64))
     );
     for absurd in [u64::MAX, 1 << 62] {
         let (_, am) = am(answer(

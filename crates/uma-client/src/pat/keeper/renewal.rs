@@ -90,6 +90,12 @@ impl Keeper {
                 None => return self.without_refresh(held, generation).await,
             },
         };
+        if !self.client.profile().grants_pat(tokens.scope.as_deref()) {
+            return Err(Error::new(
+                ErrorKind::InsufficientScope,
+                "the AM granted less than the scope of a PAT",
+            ));
+        }
         let mut renewed = StoredPat::from_tokens(&tokens, self.clock.now());
         if let (PatGrant::OwnerConsent, Some(held)) = (self.grant, &held) {
             if renewed.refresh_token.is_none() {
