@@ -5,25 +5,30 @@ mod key;
 mod purges;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use moka::sync::Cache;
 use uma_client::{Clock, Issuer, epoch_seconds};
 
-pub(crate) use flights::Landing;
-use flights::{Entered, Flights, Outcome};
+use flights::{Entered, Flights, Outcome, Teller};
+pub(crate) use flights::{Landed, Landing};
 pub(crate) use key::{AnswerKey, Keys, PassThroughHasher};
 pub use purges::Purge;
 use purges::Purges;
 
-use crate::gate::Barred;
+use crate::gate::{Barred, Bucket, Rate};
 use crate::{ActiveToken, Evidence, Requirements};
 
 /// Longest life of a cached answer that can be set.
 pub const MAX_CACHE_TTL: Duration = Duration::from_secs(60);
 /// Longest life of a cached "inactive".
 const INACTIVE_TTL: Duration = Duration::from_secs(1);
+
+/// How long it is remembered which AM has confirmed a token.
+const HOME_TTL: Duration = Duration::from_secs(600);
+/// How many tickets one token may cost.
+const TICKETS_OF_A_TOKEN: Rate = Rate::of(5.0, 20.0);
 
 /// How many answers are kept, and for how long.
 #[derive(Debug, Clone, Copy)]
@@ -83,6 +88,8 @@ pub(crate) struct Answers {
     inactive: AnswerCache,
     /// At which AM a token was lately confirmed.
     homes: Cache<AnswerKey, u64, PassThroughHasher>,
+    /// How many tickets a token has cost lately.
+    tickets: Cache<AnswerKey, Arc<Mutex<Bucket>>, PassThroughHasher>,
     flights: Flights,
     purges: Purges,
     limits: AnswerLimits,
@@ -103,6 +110,7 @@ pub(crate) struct Departure {
     answers: Arc<Answers>,
     key: AnswerKey,
     stamp: u64,
+    teller: Teller,
     begun: Instant,
     begun_wall: SystemTime,
 }
@@ -113,7 +121,8 @@ impl Departure {
         let outcome = outcome
             .map(|evidence| Arc::new(self.answer(evidence)))
             .map_err(Arc::new);
-        self.answers.land(&self.key, self.stamp, outcome);
+        self.answers
+            .land(&self.key, self.stamp, outcome, &self.teller);
     }
 
     fn answer(&self, evidence: Evidence) -> Answer {
@@ -132,8 +141,9 @@ impl Departure {
         Answer {
             evidence,
             stamp: self.stamp,
-            deadline: self.begun + ttl,
-            deadline_wall: self.begun_wall + ttl,
+            // What the clock can't express has ended.
+            deadline: self.begun.checked_add(ttl).unwrap_or(self.begun),
+            deadline_wall: self.begun_wall.checked_add(ttl).unwrap_or(self.begun_wall),
         }
     }
 }
@@ -144,11 +154,29 @@ impl Drop for Departure {
     }
 }
 
+/// An answer of ordinary size weighs one; an AM that says a great deal does not get more room for it.
+fn weigh(_: &AnswerKey, answer: &Arc<Answer>) -> u32 {
+    let Some(token) = answer.token() else {
+        return 1;
+    };
+    let bytes: usize = token
+        .permissions
+        .iter()
+        .map(|permission| {
+            let scopes = permission.scopes.iter();
+            let text: usize = scopes.map(|scope| scope.len() + size_of::<String>()).sum();
+            text + permission.resource_id.as_str().len() + 100
+        })
+        .sum();
+    u32::try_from(1 + bytes / 1024).unwrap_or(u32::MAX)
+}
+
 impl Answers {
     pub(crate) fn new(limits: AnswerLimits, clock: Arc<dyn Clock>) -> Self {
         let cache = |capacity, ttl| {
             Cache::builder()
                 .max_capacity(capacity)
+                .weigher(weigh)
                 .time_to_live(ttl)
                 .build_with_hasher(PassThroughHasher::default())
         };
@@ -158,7 +186,11 @@ impl Answers {
             inactive: cache(limits.inactive, INACTIVE_TTL),
             homes: Cache::builder()
                 .max_capacity(limits.active)
-                .time_to_live(MAX_CACHE_TTL)
+                .time_to_live(HOME_TTL)
+                .build_with_hasher(PassThroughHasher::default()),
+            tickets: Cache::builder()
+                .max_capacity(limits.inactive)
+                .time_to_idle(HOME_TTL)
                 .build_with_hasher(PassThroughHasher::default()),
             flights: Flights::default(),
             purges: Purges::default(),
@@ -187,10 +219,14 @@ impl Answers {
         now: Now,
     ) -> Option<Arc<Answer>> {
         let answer = self.active.get(key).or_else(|| self.inactive.get(key))?;
-        let fresh = now.monotonic < answer.deadline
+        self.is_fresh(&answer, requirements, now).then_some(answer)
+    }
+
+    /// Whether an answer may be used at this moment, for these requirements.
+    pub(crate) fn is_fresh(&self, answer: &Answer, requirements: &Requirements, now: Now) -> bool {
+        now.monotonic < answer.deadline
             && now.wall < answer.deadline_wall
-            && self.stands(&answer, requirements);
-        fresh.then_some(answer)
+            && self.stands(answer, requirements)
     }
 
     /// Whether nothing that an answer leans on was purged since it was asked for.
@@ -213,11 +249,12 @@ impl Answers {
         match entered {
             Entered::Answer(answer) => Found::Answer(answer),
             Entered::Joined(landing) => Found::Flight(landing, None),
-            Entered::Began(landing) => {
+            Entered::Began(landing, teller) => {
                 let departure = Departure {
                     answers: self.clone(),
                     key,
                     stamp,
+                    teller,
                     begun: self.clock.monotonic(),
                     begun_wall: self.clock.now(),
                 };
@@ -226,8 +263,8 @@ impl Answers {
         }
     }
 
-    fn land(&self, key: &AnswerKey, stamp: u64, outcome: Outcome) {
-        self.flights.land(key, stamp, outcome, |answer| {
+    fn land(&self, key: &AnswerKey, stamp: u64, outcome: Outcome, teller: &Teller) {
+        self.flights.land(key, stamp, outcome, teller, |answer| {
             let (keep, drop) = match answer.evidence {
                 Evidence::Active(_) => (&self.active, &self.inactive),
                 Evidence::Inactive => (&self.inactive, &self.active),
@@ -237,17 +274,36 @@ impl Answers {
         });
     }
 
-    /// Remembers that an AM has confirmed a token.
+    /// Remembers that an AM has confirmed a token. The first holds: another AM that was shown the token must not draw it
+    /// away.
     pub(crate) fn is_at_home(&self, token: &str, am: &Issuer) {
-        // The first holds: another AM that was shown the token must not draw it away.
-        let home = self.homes.entry(self.keys.token(token));
-        home.or_insert(self.keys.am(am));
+        if !self.is_at_home_elsewhere(token, am) {
+            self.homes.insert(self.keys.token(token), self.keys.am(am));
+        }
+    }
+
+    /// Whether this AM has lately confirmed a token.
+    pub(crate) fn is_known(&self, token: &str, am: &Issuer) -> bool {
+        let home = self.homes.get(&self.keys.token(token));
+        home.is_some_and(|home| home == self.keys.am(am))
     }
 
     /// Whether another AM has lately confirmed a token.
     pub(crate) fn is_at_home_elsewhere(&self, token: &str, am: &Issuer) -> bool {
         let home = self.homes.get(&self.keys.token(token));
         home.is_some_and(|home| home != self.keys.am(am))
+    }
+
+    /// Whether a token may cost another ticket: a loop of refused requests must not spend what others need.
+    pub(crate) fn may_cost_a_ticket(&self, token: AnswerKey) -> Result<(), Duration> {
+        let now = self.clock.monotonic();
+        let bucket = self.tickets.get_with(token, || {
+            Arc::new(Mutex::new(Bucket::full(TICKETS_OF_A_TOKEN, now)))
+        });
+        bucket
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take(now)
     }
 
     /// Forgets a token's answer, and that of a load in flight for it.
@@ -260,8 +316,8 @@ impl Answers {
 
     /// From now on, only what is asked anew counts for what is purged.
     pub(crate) fn purge(&self, purge: Purge) {
-        // An answer lives no longer than the time to live behind its load, and a load no longer than its deadline.
-        let keep = MAX_CACHE_TTL * 2;
+        // An answer lives no longer than the time to live behind its load, and a load no longer than its deadline: 60 s each.
+        let keep = MAX_CACHE_TTL * 3;
         self.purges.add(purge, self.clock.monotonic(), keep);
     }
 }

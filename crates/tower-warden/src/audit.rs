@@ -1,7 +1,7 @@
 //! Decisions for a record that outlives the log: who was let in or refused, where, and why.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use http::Method;
@@ -59,7 +59,7 @@ pub struct DecisionRecord {
 pub(crate) struct AuditQueue {
     sender: mpsc::Sender<DecisionRecord>,
     waiting: Mutex<Option<Worker>>,
-    started: OnceLock<()>,
+    started: AtomicBool,
     dropped: AtomicU64,
 }
 
@@ -69,33 +69,33 @@ impl AuditQueue {
     pub(crate) fn new(sink: impl AuditSink, capacity: usize) -> Self {
         let (sender, mut receiver) = mpsc::channel(capacity.max(1));
         let worker = move || {
+            let sink = Arc::new(sink);
             tokio::spawn(async move {
                 while let Some(record) = receiver.recv().await {
-                    sink.record(record).await;
+                    let sink = sink.clone();
+                    // In a task of its own, so that a sink that panics over one decision still gets the next.
+                    let _ = tokio::spawn(async move { sink.record(record).await }).await;
                 }
             });
         };
         Self {
             sender,
             waiting: Mutex::new(Some(Box::new(worker))),
-            started: OnceLock::new(),
+            started: AtomicBool::new(false),
             dropped: AtomicU64::new(0),
         }
     }
 
     /// Hands a decision on, or counts it as dropped.
     pub(crate) fn send(&self, record: DecisionRecord) {
-        // A layer may be built outside a runtime, so that the worker starts with the first decision.
-        self.started.get_or_init(|| {
-            let worker = self
-                .waiting
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take();
-            if let (Some(worker), Ok(_)) = (worker, tokio::runtime::Handle::try_current()) {
+        // A layer may be built outside a runtime, so that the worker starts with the first decision inside one.
+        if !self.started.load(Ordering::Acquire) && tokio::runtime::Handle::try_current().is_ok() {
+            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(worker) = waiting.take() {
                 worker();
             }
-        });
+            self.started.store(true, Ordering::Release);
+        }
         if self.sender.try_send(record).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use http::{Extensions, Method, StatusCode};
+use tokio::time::timeout;
 use uma_client::{Clock, Scopes, TokenState, epoch_seconds};
 
 use crate::answers::{Answer, AnswerKey, Answers, Purge};
@@ -94,6 +95,9 @@ impl Engine {
             // Who strips parameters could find it below a guard all the same.
             return if path.has_parameters() {
                 shared.ambiguous(head, Reason::AmbiguousPath, recorder)
+            } else if head.is_changed() {
+                // A guard that names the path without the prefix would guard nothing.
+                shared.ambiguous(head, Reason::RewrittenPath, recorder)
             } else {
                 not_guarded()
             };
@@ -111,12 +115,15 @@ impl Engine {
         let state = match shared.maps.find(&target) {
             Lookup::Ready(found) => shared.judge_found(head, &path, guard.unmapped, trail, found),
             Lookup::Later(finding) => {
+                let patience = shared.gates.limits().deadline();
                 let shared = shared.clone();
                 let unmapped = guard.unmapped;
                 let head = OwnedHead::from(head);
                 let path = path.into_owned();
                 State::Later(Box::pin(async move {
-                    let found = finding.await;
+                    let found = timeout(patience, finding)
+                        .await
+                        .unwrap_or_else(|late| Err(LookupError::new(late)));
                     let state = shared.judge_found(&head.as_head(), &path, unmapped, trail, found);
                     Judgement { mode, state }.await
                 }))
@@ -164,13 +171,13 @@ impl Engine {
             return Err(Refusal::plain(Reason::UncoveredVerb, StatusCode::FORBIDDEN));
         }
         let requirements: Requirements = Requirement::new(map.clone(), scopes).into();
-        let shortfall = match answer {
-            Some(answer) => {
-                match shared.decide(requirements, answer.clone(), &trail, shared.clock.now()) {
-                    Ok(_) => return Ok(()),
-                    Err(shortfall) => shortfall,
-                }
-            }
+        let now = shared.answers.now();
+        let fresh = answer.filter(|answer| shared.answers.is_fresh(answer, &requirements, now));
+        let shortfall = match fresh {
+            Some(answer) => match shared.decide(requirements, answer.clone(), &trail, now.wall) {
+                Ok(_) => return Ok(()),
+                Err(shortfall) => shortfall,
+            },
             None => Shortfall::tokenless(requirements),
         };
         let state = shared.want_ticket(trail, shortfall, shared.deadline());
@@ -188,7 +195,7 @@ impl Shared {
     }
 
     fn is_rewritten(&self, head: &RequestHead<'_>) -> bool {
-        head.is_rewritten() || (self.outermost && head.is_stripped())
+        head.is_rewritten() || (self.outermost && head.is_changed())
     }
 
     /// A path without a single reading: refused where some reading of it is guarded, else none of Warden's business.
@@ -198,7 +205,14 @@ impl Shared {
         reason: Reason,
         recorder: Option<Recorder>,
     ) -> Judgement {
-        let guard: Option<&Guard> = self.guards.covering_some_reading(head.path());
+        let sent = self.guards.covering_some_reading(head.path());
+        let seen = self.guards.covering_some_reading(head.behind());
+        // The stricter of the two, if the paths differ.
+        let guard: Option<&Guard> = match (sent, seen) {
+            (Some(sent), _) if sent.mode == Mode::Enforce => Some(sent),
+            (_, Some(seen)) if seen.mode == Mode::Enforce => Some(seen),
+            (sent, seen) => sent.or(seen),
+        };
         match guard {
             None => not_guarded(),
             Some(guard) if guard.mode == Mode::Off => not_guarded(),
@@ -326,7 +340,10 @@ impl Shared {
             };
             return self.want_ticket_from(head, trail, shortfall);
         }
-        if let Some(refused) = self.spend(head, &trail, &requirements) {
+        if trail.mode == Mode::Enforce
+            && trail.recorder.is_none()
+            && let Some(refused) = self.spend(head, &trail, &requirements)
+        {
             return refused;
         }
         State::Later(Box::pin(self.clone().ask(
@@ -399,9 +416,8 @@ impl Shared {
         trail: Trail,
         shortfall: Shortfall,
     ) -> State {
-        if trail.wants_ticket()
-            && let Some(refused) = self.spend(head, &trail, &shortfall.requirements)
-        {
+        let asks = trail.wants_ticket() && shortfall.needs_ticket();
+        if asks && let Some(refused) = self.spend(head, &trail, &shortfall.requirements) {
             return refused;
         }
         self.want_ticket(trail, shortfall, self.deadline())
@@ -418,8 +434,7 @@ impl Shared {
             let refusal = Refusal::no_ticket(shortfall.reason, None);
             return self.refuse(&trail, shortfall.on(), refusal);
         }
-        let dialect = shortfall.requirements.am().dialect();
-        if !dialect.needs_ticket(shortfall.token()) {
+        if !shortfall.needs_ticket() {
             let refusal = self.challenge(&shortfall, None);
             return self.refuse(&trail, shortfall.on(), refusal);
         }
@@ -475,6 +490,11 @@ impl Shortfall {
 }
 
 impl Shortfall {
+    fn needs_ticket(&self) -> bool {
+        let dialect = self.requirements.am().dialect();
+        dialect.needs_ticket(self.token())
+    }
+
     /// What the token was worth: dialects tell one that is no good from one that is too weak.
     fn token(&self) -> TokenState {
         match self.reason {

@@ -14,6 +14,9 @@ use crate::{ActiveToken, Mode, Reason, RequestHead, Requirements, ResourceMap, m
 /// The target of decision events.
 const TARGET: &str = "tower_warden::decision";
 
+/// How many of the scopes that a token carries stand in an event.
+const MOST_SCOPES: usize = 32;
+
 /// Where an answer came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CacheState {
@@ -246,6 +249,9 @@ impl<'a> On<'a> {
             .iter()
             .filter(|permission| permission.resource_id == *id)
             .flat_map(|permission| permission.scopes.iter().map(String::as_str))
+            // The AM's words: nothing that could look like another line, and not without end.
+            .filter(|scope| uma_client::Scope::parse(scope).is_ok())
+            .take(MOST_SCOPES)
             .collect();
         Some(scopes.join(" "))
     }

@@ -24,6 +24,7 @@ pub(crate) enum Trouble {
     Unreachable,
     Hangs,
     Panics,
+    Refuses,
 }
 
 /// Answers by table, counts what it is asked.
@@ -93,6 +94,7 @@ async fn suffer(trouble: Option<Trouble>) -> Result<(), ProtectionError> {
         None => Ok(()),
         Some(Trouble::Unreachable) => Err(ProtectionError::new(ProtectionErrorKind::Am)),
         Some(Trouble::Hangs) => std::future::pending().await,
+        Some(Trouble::Refuses) => Err(ProtectionError::new(ProtectionErrorKind::Refused)),
         Some(Trouble::Panics) => panic!("an AM that panics"),
     }
 }
@@ -303,4 +305,15 @@ pub(crate) fn request(method: &str, path: &str, headers: &[(&str, &str)]) -> Req
         request = request.header(*name, *value);
     }
     request.body(Full::default()).unwrap()
+}
+
+/// Lets the others go on until a condition holds.
+pub(crate) async fn until(condition: impl Fn() -> bool) {
+    for _ in 0..10_000 {
+        if condition() {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("it never came to pass");
 }

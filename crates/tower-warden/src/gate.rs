@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 use uma_client::{Clock, Issuer};
 
@@ -48,10 +48,13 @@ impl Rate {
     /// A rate of `per_second` with bursts of up to `burst`.
     #[must_use]
     pub fn new(per_second: u32, burst: u32) -> Self {
-        Self {
-            per_second: f64::from(per_second),
-            burst: f64::from(burst),
-        }
+        // A burst of less than one would never let anything happen.
+        let burst = burst.max(u32::from(per_second > 0));
+        Self::of(f64::from(per_second), f64::from(burst))
+    }
+
+    pub(crate) const fn of(per_second: f64, burst: f64) -> Self {
+        Self { per_second, burst }
     }
 }
 
@@ -69,10 +72,10 @@ impl Default for GateLimits {
 }
 
 impl GateLimits {
-    /// How long all AM work of one request may take together; 3 s by default.
+    /// How long all AM work of one request, or looking up its maps, may take together; 3 s by default, at most 60 s.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+        self.deadline = deadline.min(Duration::from_secs(60));
         self
     }
 
@@ -159,6 +162,8 @@ pub(crate) struct Gate {
     /// The AM's short name.
     name: String,
     turns: Semaphore,
+    /// Half of the turns, for what nobody has vouched for: the other half is left to those who are in.
+    strangers: Semaphore,
     breaker: Mutex<Breaker>,
     new_tokens: Mutex<Bucket>,
     tickets: Mutex<FairBucket>,
@@ -173,6 +178,7 @@ impl Gate {
         Self {
             name: name.to_owned(),
             turns: Semaphore::new(limits.concurrency),
+            strangers: Semaphore::new((limits.concurrency / 2).max(1)),
             breaker: Mutex::new(Breaker::default()),
             new_tokens: Mutex::new(Bucket::full(limits.new_tokens, now)),
             tickets: fair(limits.tickets),
@@ -182,21 +188,32 @@ impl Gate {
         }
     }
 
-    /// Asks about a token that is not confirmed. The unit that this takes from the budget comes back if `confirmed` says
-    /// that the answer was good, or if the AM gave none.
+    /// Asks about a token. One that is not `known` takes a unit from the budget; it comes back if `confirmed` says that the
+    /// answer was good, or if the AM failed, which the breaker bounds.
     pub(crate) async fn verify<T>(
         &self,
+        known: bool,
         deadline: Instant,
         confirmed: impl FnOnce(&T) -> bool,
         ask: impl Future<Output = Result<T, ProtectionError>>,
     ) -> Result<T, Barred> {
-        let take = |now| lock(&self.new_tokens).take(now);
-        let answer = self.pass("introspection", take, deadline, ask).await;
-        match &answer {
-            Ok(answer) if !confirmed(answer) => {}
-            // No turn or no unit was had: there is nothing to give back.
-            Err(Barred::Busy(_) | Barred::Open(_)) => {}
-            _ => lock(&self.new_tokens).give_back(),
+        let take = |now| {
+            if known {
+                Ok(())
+            } else {
+                lock(&self.new_tokens).take(now)
+            }
+        };
+        let answer = self.pass("introspection", known, take, deadline, ask).await;
+        let back = match &answer {
+            Ok(answer) => confirmed(answer),
+            Err(Barred::Late) => true,
+            Err(Barred::Failed(error)) => error.kind() == ProtectionErrorKind::Am,
+            // Nothing was taken.
+            Err(Barred::Busy(_) | Barred::Open(_)) => false,
+        };
+        if back && !known {
+            lock(&self.new_tokens).give_back();
         }
         answer
     }
@@ -214,25 +231,26 @@ impl Gate {
             TicketFor::Anonymous => &self.anonymous_tickets,
         };
         let take = |now| lock(bucket).take(owner, now);
-        self.pass("permission", take, deadline, ask).await
+        let known = budget == TicketFor::Confirmed;
+        self.pass("permission", known, take, deadline, ask).await
     }
 
     async fn pass<T>(
         &self,
         endpoint: &'static str,
+        known: bool,
         take: impl FnOnce(Instant) -> Result<(), Duration>,
         deadline: Instant,
         ask: impl Future<Output = Result<T, ProtectionError>>,
     ) -> Result<T, Barred> {
         let left = |now| deadline.saturating_duration_since(now);
         let wait = self.limits.queue.min(left(self.clock.monotonic()));
-        let turn = match self.turns.try_acquire() {
-            Ok(turn) => turn,
-            Err(_) => match timeout(wait, self.turns.acquire()).await {
-                Ok(Ok(turn)) => turn,
-                _ => return Err(Barred::Busy(Duration::from_secs(1))),
-            },
+        let stranger = if known {
+            None
+        } else {
+            Some(turn(&self.strangers, wait).await?)
         };
+        let turn = turn(&self.turns, wait).await?;
         // Only now that the turn has come: what waits must neither hold units that others could use, nor go on to an AM
         // that was found dead meanwhile.
         let now = self.clock.monotonic();
@@ -243,7 +261,7 @@ impl Gate {
         };
         take(now).map_err(Barred::Busy)?;
         let outcome = timeout(left(self.clock.monotonic()), ask).await;
-        drop(turn);
+        drop((turn, stranger));
         let ended = self.clock.monotonic();
         let mut breaker = lock(&self.breaker);
         trial.entry = None;
@@ -284,6 +302,16 @@ impl Drop for Trial<'_> {
         if let Some(entry) = self.entry.take() {
             lock(&self.gate.breaker).leave(entry);
         }
+    }
+}
+
+async fn turn(turns: &Semaphore, wait: Duration) -> Result<SemaphorePermit<'_>, Barred> {
+    if let Ok(turn) = turns.try_acquire() {
+        return Ok(turn);
+    }
+    match timeout(wait, turns.acquire()).await {
+        Ok(Ok(turn)) => Ok(turn),
+        _ => Err(Barred::Busy(Duration::from_secs(1))),
     }
 }
 

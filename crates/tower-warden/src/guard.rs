@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::CanonicalPath;
-use crate::path::{key_is_at_or_below, some_reading_below};
+use crate::path::{Readings, key_is_at_or_below};
 
 /// What a path below a guard gets that nobody has mapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -76,7 +76,8 @@ impl Guards {
 
     /// The strictest guard that some reading of a path without a single reading could lie below.
     pub(crate) fn covering_some_reading(&self, raw: &str) -> Option<&Guard> {
-        let below = |guard: &&Guard| some_reading_below(raw, guard.prefix.as_key());
+        let readings = Readings::of(raw);
+        let below = |guard: &&Guard| readings.some_below(guard.prefix.as_key());
         let mut found = self.0.iter().filter(below);
         let first = found.next()?;
         if first.mode == Mode::Enforce {

@@ -1,14 +1,18 @@
 //! The head of a request, as far as judging needs it.
 
+use std::fmt;
+
 use http::request::Parts;
 use http::{Extensions, HeaderMap, Method, Request};
 
 /// The head of a request: the path that the outermost router saw, the verb, the fields, the extensions.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct RequestHead<'a> {
     path: &'a str,
-    rewritten: bool,
-    stripped: bool,
+    /// The path that what comes behind Warden sees.
+    behind: &'a str,
+    /// Whether nesting, which takes the prefix away, accounts for the difference between the two.
+    nested: bool,
     method: &'a Method,
     headers: &'a HeaderMap,
     extensions: &'a Extensions,
@@ -25,8 +29,8 @@ impl<'a> RequestHead<'a> {
     ) -> Self {
         Self {
             path,
-            rewritten: false,
-            stripped: false,
+            behind: path,
+            nested: false,
             method,
             headers,
             extensions,
@@ -65,9 +69,8 @@ impl<'a> RequestHead<'a> {
         let original = original_path(extensions).unwrap_or(path);
         Self {
             path: original,
-            // Nesting takes a prefix away; anything else would have the handler act on another path than was judged.
-            rewritten: path != "/" && !original.ends_with(path),
-            stripped: path.len() != original.len(),
+            behind: path,
+            nested: is_nested(original, path, extensions),
             method,
             headers,
             extensions,
@@ -98,15 +101,53 @@ impl<'a> RequestHead<'a> {
         self.extensions
     }
 
-    /// Whether what comes behind Warden sees a path that is not a tail of the judged one.
-    pub(crate) const fn is_rewritten(&self) -> bool {
-        self.rewritten
+    /// The raw path that what comes behind Warden sees.
+    pub(crate) const fn behind(&self) -> &'a str {
+        self.behind
     }
 
     /// Whether what comes behind Warden sees another path than the judged one.
-    pub(crate) const fn is_stripped(&self) -> bool {
-        self.stripped
+    pub(crate) fn is_changed(&self) -> bool {
+        self.path != self.behind
     }
+
+    /// Whether what comes behind Warden acts on another path than the judged one.
+    pub(crate) fn is_rewritten(&self) -> bool {
+        self.is_changed() && !self.nested
+    }
+}
+
+impl fmt::Debug for RequestHead<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the fields: there are tokens among them.
+        f.debug_struct("RequestHead")
+            .field("method", self.method)
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether `path` is what axum's nesting leaves of `original`: a tail, with as many segments less as the prefix has.
+#[cfg(feature = "axum")]
+fn is_nested(original: &str, path: &str, extensions: &Extensions) -> bool {
+    fn segments(path: &str) -> usize {
+        let path = path.trim_matches('/');
+        if path.is_empty() {
+            0
+        } else {
+            path.split('/').count()
+        }
+    }
+    let prefix: Option<&axum::extract::NestedPath> = extensions.get();
+    prefix.is_some_and(|prefix| {
+        (path == "/" || original.ends_with(path))
+            && segments(original) == segments(prefix.as_str()) + segments(path)
+    })
+}
+
+#[cfg(not(feature = "axum"))]
+const fn is_nested(_: &str, _: &str, _: &Extensions) -> bool {
+    false
 }
 
 #[cfg(feature = "axum")]
@@ -122,7 +163,6 @@ const fn original_path(_: &Extensions) -> Option<&str> {
 }
 
 /// A head that outlives its request, for maps that have to be fetched.
-#[derive(Debug)]
 pub(crate) struct OwnedHead {
     path: String,
     method: Method,

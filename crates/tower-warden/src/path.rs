@@ -7,7 +7,7 @@ use std::fmt;
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
-pub(crate) use readings::some_reading_below;
+pub(crate) use readings::Readings;
 
 /// Longest path that is read, in bytes as sent.
 pub const MAX_PATH_BYTES: usize = 8 * 1024;

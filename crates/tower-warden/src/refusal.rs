@@ -1,5 +1,6 @@
 //! Refusals, and how they are written.
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,14 +18,12 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 /// A request that is not let through, and what its sender is told.
-#[derive(Debug)]
 pub struct Refusal {
     reason: Reason,
     answer: Answer,
 }
 
 /// What decides the status and the fields of a refusal.
-#[derive(Debug)]
 enum Answer {
     /// The AM gave a ticket, or the dialect needs none: the dialect has written the challenge.
     Challenge(Box<Response<Bytes>>),
@@ -157,6 +156,17 @@ impl Refusal {
             *response.body_mut() = problem(status, reason);
         }
         response.map(B::from)
+    }
+}
+
+impl fmt::Debug for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the challenge: there is a ticket in it.
+        f.debug_struct("Refusal")
+            .field("reason", &self.reason)
+            .field("status", &self.status())
+            .field("is_challenge", &self.is_challenge())
+            .finish_non_exhaustive()
     }
 }
 

@@ -20,18 +20,29 @@ pub(super) struct Flights(Mutex<HashMap<AnswerKey, Flight, PassThroughHasher>>);
 #[derive(Debug)]
 struct Flight {
     stamp: u64,
-    outcome: watch::Sender<Option<Outcome>>,
+    outcome: watch::Sender<Option<Landed>>,
 }
+
+/// The end of a load.
+#[derive(Debug, Clone)]
+pub(crate) struct Landed {
+    pub(crate) outcome: Outcome,
+    /// Whether the load was forgotten meanwhile: what it brought may let a request in, and refuses none.
+    pub(crate) forgotten: bool,
+}
+
+/// Whom the one who makes a load has to tell.
+pub(super) type Teller = watch::Sender<Option<Landed>>;
 
 /// Where requests wait for a load.
 #[derive(Debug)]
-pub(crate) struct Landing(watch::Receiver<Option<Outcome>>);
+pub(crate) struct Landing(watch::Receiver<Option<Landed>>);
 
 impl Landing {
-    /// Waits for the end of the load; `None` if it was forgotten or broke off, so that it has to be made again.
-    pub(crate) async fn outcome(mut self) -> Option<Outcome> {
-        let outcome = self.0.wait_for(Option::is_some).await.ok()?;
-        outcome.clone()
+    /// Waits for the end of the load; `None` if it broke off, so that it has to be made again.
+    pub(crate) async fn landed(mut self) -> Option<Landed> {
+        let landed = self.0.wait_for(Option::is_some).await.ok()?;
+        landed.clone()
     }
 }
 
@@ -39,7 +50,7 @@ impl Landing {
 pub(super) enum Entered {
     Answer(Arc<Answer>),
     Joined(Landing),
-    Began(Landing),
+    Began(Landing, Teller),
 }
 
 impl Flights {
@@ -61,10 +72,10 @@ impl Flights {
         let (outcome, landing) = watch::channel(None);
         let flight = Flight {
             stamp: stamp(),
-            outcome,
+            outcome: outcome.clone(),
         };
         flights.insert(key, flight);
-        Entered::Began(Landing(landing))
+        Entered::Began(Landing(landing), outcome)
     }
 
     /// Ends a load; what it brought is kept only if the load is still the one in the table.
@@ -73,18 +84,22 @@ impl Flights {
         key: &AnswerKey,
         stamp: u64,
         outcome: Outcome,
+        teller: &Teller,
         keep: impl FnOnce(&Arc<Answer>),
     ) {
         let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if flights.get(key).is_none_or(|flight| flight.stamp != stamp) {
-            return;
+        let current = flights.get(key).is_some_and(|flight| flight.stamp == stamp);
+        if current {
+            flights.remove(key);
+            if let Ok(answer) = &outcome {
+                keep(answer);
+            }
         }
-        if let Ok(answer) = &outcome {
-            keep(answer);
-        }
-        if let Some(flight) = flights.remove(key) {
-            flight.outcome.send_replace(Some(outcome));
-        }
+        drop(flights);
+        teller.send_replace(Some(Landed {
+            outcome,
+            forgotten: !current,
+        }));
     }
 
     /// Takes a load that broke off out of the table.

@@ -2,12 +2,15 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use uma_client::Issuer;
 
 use crate::{MapId, OwnerId, Requirements};
+
+/// How often old purges are forgotten.
+const CLEAN: Duration = Duration::from_secs(10);
 
 /// Whose cached answers are to count no more.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -31,7 +34,13 @@ pub(crate) struct Purges {
     counter: AtomicU64,
     /// The newest purge. While it is older than an answer the table need not be read.
     newest: AtomicU64,
-    table: Mutex<HashMap<Purge, Purged>>,
+    table: RwLock<Table>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    purged: HashMap<Purge, Purged>,
+    cleaned: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -48,10 +57,15 @@ impl Purges {
 
     /// Records a purge; forgets those that are older than `keep`, which nothing kept can precede any more.
     pub(crate) fn add(&self, purge: Purge, now: Instant, keep: Duration) {
-        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        table.retain(|_, purged| now.saturating_duration_since(purged.at) < keep);
+        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        // Not at every purge: it walks over all of them.
+        let since = |at: Instant| now.saturating_duration_since(at);
+        if table.cleaned.is_none_or(|at| since(at) > CLEAN) {
+            table.purged.retain(|_, purged| since(purged.at) < keep);
+            table.cleaned = Some(now);
+        }
         let valid_from = self.stamp();
-        table.insert(
+        table.purged.insert(
             purge,
             Purged {
                 valid_from,
@@ -66,9 +80,10 @@ impl Purges {
         if self.newest.load(Ordering::SeqCst) < stamp {
             return true;
         }
-        let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
         let older_than = |purge: &Purge| {
             table
+                .purged
                 .get(purge)
                 .is_some_and(|purged| stamp < purged.valid_from)
         };

@@ -22,16 +22,6 @@ mod futures_join {
     }
 }
 
-async fn until(condition: impl Fn() -> bool) {
-    for _ in 0..10_000 {
-        if condition() {
-            return;
-        }
-        tokio::task::yield_now().await;
-    }
-    panic!("it never came to pass");
-}
-
 #[tokio::test]
 async fn a_thousand_cold_requests_with_one_token_cost_one_introspection() {
     let world = World::new();

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use uma_client::{Challenge, PermissionOutcome, Ticket};
 
 use super::{Chain, Shared, Shortfall};
-use crate::answers::{Answer, AnswerKey, Departure, Found};
+use crate::answers::{Answer, AnswerKey, Departure, Found, Landed};
 use crate::event::{On, Trail};
 use crate::gate::Barred;
 use crate::{
@@ -27,35 +27,42 @@ impl Shared {
         trail: Trail,
     ) -> Verdict {
         let deadline = self.deadline();
-        let answer = match self.answer(&requirements, key, &rpt, deadline).await {
-            Ok(answer) => answer,
-            Err(barred) => {
-                let refusal = Refusal::unknown(reason(&barred), barred.retry_after());
-                let on = On::Requirements(&requirements, None);
-                return self.refused(&trail, on, refusal);
-            }
-        };
-        match self.decide(requirements, answer, &trail, self.clock.now()) {
-            Ok(verdict) => verdict,
-            Err(shortfall) => {
-                let mode = trail.mode;
-                let state = self.want_ticket(trail, shortfall, deadline);
-                Judgement { mode, state }.await
+        let mut requirements = requirements;
+        for _ in 0..ROUNDS {
+            let (answer, may_refuse) = match self.answer(&requirements, key, &rpt, deadline).await {
+                Ok(found) => found,
+                Err(barred) => {
+                    let refusal = Refusal::unknown(reason(&barred), barred.retry_after());
+                    let on = On::Requirements(&requirements, None);
+                    return self.refused(&trail, on, refusal);
+                }
+            };
+            match self.decide(requirements, answer, &trail, self.clock.now()) {
+                Ok(verdict) => return verdict,
+                Err(shortfall) if may_refuse => {
+                    let mode = trail.mode;
+                    let state = self.want_ticket(trail, shortfall, deadline);
+                    return Judgement { mode, state }.await;
+                }
+                Err(shortfall) => requirements = shortfall.requirements,
             }
         }
+        let busy = Barred::Busy(Duration::from_secs(1));
+        let refusal = Refusal::unknown(Reason::AmBusy, busy.retry_after());
+        self.refused(&trail, On::Requirements(&requirements, None), refusal)
     }
 
-    /// The AM's answer on a token: one that is kept, one that is on its way, or a new one.
+    /// The AM's answer on a token: one that is kept, one that is on its way, or a new one; and whether it may refuse.
     async fn answer(
         self: &Arc<Self>,
         requirements: &Requirements,
         key: AnswerKey,
         rpt: &Rpt,
         deadline: Instant,
-    ) -> Result<Arc<Answer>, Arc<Barred>> {
+    ) -> Result<(Arc<Answer>, bool), Arc<Barred>> {
         for _ in 0..ROUNDS {
             let landing = match self.answers.find(key, requirements) {
-                Found::Answer(answer) => return Ok(answer),
+                Found::Answer(answer) => return Ok((answer, true)),
                 Found::Flight(landing, departure) => {
                     if let Some(departure) = departure {
                         self.depart(departure, requirements.clone(), rpt.clone());
@@ -64,13 +71,16 @@ impl Shared {
                 }
             };
             let left = deadline.saturating_duration_since(self.clock.monotonic());
-            match timeout(left, landing.outcome()).await {
-                Err(_) => return Err(Arc::new(Barred::Late)),
-                Ok(Some(Err(barred))) => return Err(barred),
-                Ok(Some(Ok(answer))) if self.answers.stands(&answer, requirements) => {
-                    return Ok(answer);
-                }
-                Ok(_) => {}
+            let Ok(landed) = timeout(left, landing.landed()).await else {
+                return Err(Arc::new(Barred::Late));
+            };
+            // A load that broke off, or an answer that was purged meanwhile, has to be got anew.
+            let Some(Landed { outcome, forgotten }) = landed else {
+                continue;
+            };
+            let answer = outcome?;
+            if self.answers.stands(&answer, requirements) {
+                return Ok((answer, !forgotten));
             }
         }
         Err(Arc::new(Barred::Busy(Duration::from_secs(1))))
@@ -83,10 +93,11 @@ impl Shared {
             let gate = shared.gates.before(requirements.am());
             let active = |evidence: &Evidence| matches!(evidence, Evidence::Active(_));
             let asking = shared.protection.verify(&requirements, &rpt);
-            let outcome = gate.verify(shared.deadline(), active, asking).await;
+            let (token, issuer) = (rpt.secret().expose(), requirements.am().issuer());
+            let known = shared.answers.is_known(token, issuer);
+            let outcome = gate.verify(known, shared.deadline(), active, asking).await;
             if outcome.as_ref().is_ok_and(active) {
-                let issuer = requirements.am().issuer();
-                shared.answers.is_at_home(rpt.secret().expose(), issuer);
+                shared.answers.is_at_home(token, issuer);
             }
             if let Err(barred) = &outcome {
                 warn(&requirements, "the token could not be checked", barred);
@@ -104,6 +115,12 @@ impl Shared {
     ) -> Verdict {
         let requirements = &shortfall.requirements;
         let gate = self.gates.before(requirements.am());
+        if let Some(token) = trail.token
+            && let Err(after) = self.answers.may_cost_a_ticket(token)
+        {
+            let refusal = Refusal::no_ticket(shortfall.reason, Some(after));
+            return self.refused(&trail, shortfall.on(), refusal);
+        }
         let asking = self.protection.request_permission(requirements);
         let refusal = match gate
             .ticket(shortfall.budget, requirements.owner(), deadline, asking)
@@ -117,7 +134,7 @@ impl Shared {
                 meter::ticket(requirements.am().name(), "given");
                 self.challenge(&shortfall, Some(&ticket))
             }
-            Ok(_) => {
+            Ok(PermissionOutcome::NoneNeeded) => {
                 self.decided(&trail, Reason::Open, shortfall.on());
                 let now = uma_client::epoch_seconds(self.clock.now());
                 let engine = Engine {
@@ -127,6 +144,7 @@ impl Shared {
                 let grant = Grant::new(engine, requirements, None, trail.token, now, None);
                 return Verdict::Allow(Access::Granted(grant));
             }
+            Ok(_) => Refusal::no_ticket(shortfall.reason, None),
             Err(barred) => {
                 warn(requirements, "no ticket could be had", &barred);
                 meter::ticket(requirements.am().name(), "none");

@@ -591,9 +591,7 @@ async fn shadow_passes_everything_and_asks_for_no_ticket() {
     ] {
         assert_eq!((answer.status, answer.body.as_str()), (200, ""));
     }
-    while world.am.verified() == 0 {
-        tokio::task::yield_now().await;
-    }
+    until(|| world.am.verified() > 0).await;
     assert_eq!(world.am.tickets(), 0);
     // Some reading of it lies below the guard that enforces.
     assert_eq!(app.get("/api/tree/a%2Fb").await.status, 400);
@@ -801,9 +799,7 @@ async fn decisions_are_kept_and_hold_nothing_up() {
         .await;
     app.get("/api/unmapped").await;
     app.get("/elsewhere").await;
-    while kept.0.lock().unwrap().len() < 3 {
-        tokio::task::yield_now().await;
-    }
+    until(|| kept.0.lock().unwrap().len() >= 3).await;
     let records = kept.0.lock().unwrap().clone();
     let brief: Vec<_> = records
         .iter()
@@ -880,6 +876,91 @@ async fn a_hook_changes_bodies_and_neither_status_nor_challenge() {
     assert_eq!(
         (refused.header("x-help"), refused.header("content-type")),
         (Some("none"), Some("text/plain"))
+    );
+}
+
+#[tokio::test]
+async fn a_guarded_path_behind_a_rewrite_is_not_passed() {
+    let world = World::new();
+    let app = world.serve(
+        &WardenLayer::builder()
+            .maps(world.maps.clone())
+            .protection(world.am.clone())
+            .guard("/api", Unmapped::Pass)
+            .build()
+            .unwrap(),
+    );
+    for original in [
+        "/friendly/alice",
+        "/v1/api/mapped",
+        "/x//y",
+        "/api/x/api/mapped",
+    ] {
+        let mut rewritten = request("GET", "/api/mapped", &[]);
+        let original = axum::extract::OriginalUri(original.parse().unwrap());
+        rewritten.extensions_mut().insert(original);
+        let answer = app.send(rewritten).await;
+        assert_eq!((answer.status, answer.by_handler), (400, false));
+    }
+}
+
+#[tokio::test]
+async fn a_handler_that_keeps_its_grant_learns_when_it_has_ended() {
+    let world = World::new();
+    world.am.grant("good", "/api/mapped", &["view", "edit"]);
+    let app = world.app();
+    let granted = async || {
+        let head = request("GET", "/api/mapped", &[("authorization", "Bearer good")]);
+        match app.engine.judge(&RequestHead::of(&head)).await {
+            Verdict::Allow(Access::Granted(grant)) => grant,
+            other => panic!("{other:?}"),
+        }
+    };
+    let grant = granted().await;
+    assert!(grant.require("edit").await.is_ok());
+    assert!(grant.require("delete").await.is_err());
+    let grant = granted().await;
+    app.engine.purge(Purge::Everything);
+    assert!(grant.require("edit").await.is_err());
+    let grant = granted().await;
+    world.clock.advance(Duration::from_secs(11));
+    assert!(grant.require("edit").await.is_err());
+}
+
+#[tokio::test]
+async fn nothing_that_is_shown_holds_a_secret() {
+    let world = World::new();
+    let head = request("GET", "/api/mapped", &[("authorization", "Bearer canary")]);
+    let shown = format!("{:?}", RequestHead::of(&head));
+    assert!(!shown.contains("canary"), "{shown}");
+    world.am.give_ticket("canary");
+    let app = world.app();
+    let verdict = app.engine.judge(&RequestHead::of(&head)).await;
+    let shown = format!("{verdict:?}");
+    assert!(
+        shown.contains("NoToken") || shown.contains("Inactive"),
+        "{shown}"
+    );
+    assert!(!shown.contains("canary"), "{shown}");
+}
+
+/// Maps that never come.
+struct Lost;
+
+impl ResourceMaps for Lost {
+    fn find(&self, _: &Target<'_>) -> Lookup {
+        Lookup::Later(Box::pin(std::future::pending()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn maps_that_never_come_are_not_waited_for() {
+    let world = World::new();
+    let app = world.serve(&world.builder().maps(Lost).build().unwrap());
+    let answer = app.get("/api/mapped").await;
+    assert_eq!(
+        (answer.status, answer.reason().as_str()),
+        (503, "maps_unavailable")
     );
 }
 

@@ -48,6 +48,10 @@ impl Bucket {
         self.level = passed.mul_add(self.per_second, self.level).min(self.burst);
     }
 
+    pub(super) fn burst(&self) -> f64 {
+        self.burst
+    }
+
     /// Gives a unit back that was not spent after all.
     pub(super) fn give_back(&mut self) {
         self.level = (self.level + 1.0).min(self.burst);

@@ -46,8 +46,12 @@ impl FairBucket {
         let Some(own) = self.used.get(owner) else {
             return false;
         };
+        if self.used.len() == 1 {
+            // Others may come, and are to find something.
+            return *own * 2.0 > self.bucket.burst();
+        }
         let total: f64 = self.used.values().sum();
-        self.used.len() > 1 && *own * self.used.len() as f64 > total
+        *own * self.used.len() as f64 > total
     }
 
     /// Forgets with time; not at every call, as it walks over all owners seen lately.
@@ -86,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_owner_may_use_it_all() {
+    fn a_single_owner_leaves_half_to_those_who_may_come() {
         let start = Instant::now();
         let mut bucket = FairBucket::full(Rate::new(0, 100), start);
         let owner = OwnerId::new("alone");
@@ -94,8 +98,10 @@ mod tests {
             (0..1000)
                 .filter(|_| bucket.take(&owner, start).is_ok())
                 .count(),
-            100
+            51
         );
+        let late = OwnerId::new("late");
+        assert!((0..40).all(|_| bucket.take(&late, start).is_ok()));
     }
 
     #[test]

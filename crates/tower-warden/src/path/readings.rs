@@ -1,67 +1,97 @@
 //! Which other readings a path may have: used only on paths that have no single one.
 
-use std::borrow::Cow;
+use std::collections::{HashSet, VecDeque};
 
-use super::key_is_at_or_below;
+/// How many readings are made of one path. One that has more is taken to be below every prefix that it could mean.
+const MOST: usize = 24;
 
-/// How often a path is decoded step by step, before the reading that decodes it all the way.
-const DECODINGS: usize = 2;
-
-/// Whether some reader could find `raw` at or below `prefix` (a key of a `CanonicalPath`).
+/// The readings that a path may have, for finding out whether one of them lies below a prefix.
 ///
-/// The readings are the closure of: percent-decoding (once, again, and all the way), `\` for `/`, parameters behind `;`
-/// stripped, slashes merged or not, dot segments resolved or not.
-pub(crate) fn some_reading_below(raw: &str, prefix: &str) -> bool {
-    below(raw.as_bytes(), prefix, DECODINGS)
+/// They are the closure of: percent-decoding (once, and all the way), `\` for `/`, parameters behind `;` stripped, slashes
+/// merged, dot segments resolved.
+pub(crate) struct Readings<'a> {
+    raw: &'a str,
+    /// Everything decoded: what is not even part of this is part of no reading.
+    decoded: Vec<u8>,
+    /// Made when first needed; none if there are too many.
+    all: std::cell::OnceCell<Option<Vec<Vec<u8>>>>,
 }
 
-fn below(reading: &[u8], prefix: &str, decodings: usize) -> bool {
-    if views_below(reading, prefix) {
-        return true;
-    }
-    if reading.contains(&b'\\') && below(&replace_backslashes(reading), prefix, decodings) {
-        return true;
-    }
-    if reading.contains(&b';') && below(&strip_parameters(reading), prefix, decodings) {
-        return true;
-    }
-    if !reading.contains(&b'%') {
-        return false;
-    }
-    if decodings == 0 {
-        let whole = decode_all(reading);
-        return whole.len() < reading.len() && below(&whole, prefix, 0);
-    }
-    let decoded: Cow<'_, [u8]> = percent_encoding::percent_decode(reading).into();
-    decoded.len() < reading.len() && below(&decoded, prefix, decodings - 1)
-}
-
-fn views_below(reading: &[u8], prefix: &str) -> bool {
-    [(false, false), (false, true), (true, false), (true, true)]
-        .into_iter()
-        .any(|(merge, resolve)| key_is_at_or_below(&view(reading, merge, resolve), prefix))
-}
-
-/// One reading as a key. Octets that are not UTF-8 can't equal those of a prefix, so their replacement does no harm.
-fn view(reading: &[u8], merge: bool, resolve: bool) -> String {
-    let text = String::from_utf8_lossy(reading);
-    let mut segments: Vec<&str> = Vec::new();
-    for segment in text.strip_prefix('/').unwrap_or(&text).split('/') {
-        match segment {
-            "" if merge => {}
-            "." if resolve => {}
-            ".." if resolve => {
-                segments.pop();
-            }
-            other => segments.push(other),
+impl<'a> Readings<'a> {
+    pub(crate) fn of(raw: &'a str) -> Self {
+        Self {
+            raw,
+            decoded: decode_all(raw.as_bytes()),
+            all: std::cell::OnceCell::new(),
         }
     }
-    let mut key = String::with_capacity(text.len() + 1);
-    for segment in segments {
-        key.push('/');
-        key.push_str(segment);
+
+    /// Whether some reader could find the path at or below `prefix` (a key of a `CanonicalPath`).
+    pub(crate) fn some_below(&self, prefix: &str) -> bool {
+        let prefix = prefix.strip_prefix('/').unwrap_or(prefix);
+        let mentioned = |segment: &str| {
+            // A `%` in a prefix could be decoded away above.
+            segment.contains('%') || contains(&self.decoded, segment.as_bytes())
+        };
+        if !prefix.split('/').all(mentioned) {
+            return false;
+        }
+        let all = self.all.get_or_init(|| {
+            let readable = self.raw.len() <= super::MAX_PATH_BYTES;
+            readable.then(|| closure(self.raw.as_bytes())).flatten()
+        });
+        match all {
+            Some(all) => all.iter().any(|reading| is_below(reading, prefix)),
+            // When in doubt.
+            None => true,
+        }
     }
-    key
+}
+
+/// All readings; none if there are too many to look at.
+fn closure(raw: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let mut seen: HashSet<Vec<u8>> = HashSet::from([raw.to_vec()]);
+    let mut waiting: VecDeque<Vec<u8>> = VecDeque::from([raw.to_vec()]);
+    while let Some(reading) = waiting.pop_front() {
+        for next in [
+            reading.contains(&b'%').then(|| decode_once(&reading)),
+            reading.contains(&b'%').then(|| decode_all(&reading)),
+            reading
+                .contains(&b'\\')
+                .then(|| replace_backslashes(&reading)),
+            reading.contains(&b';').then(|| strip_parameters(&reading)),
+            contains(&reading, b"//").then(|| merge_slashes(&reading)),
+            contains(&reading, b"/.").then(|| resolve_dots(&reading)),
+        ]
+        .into_iter()
+        .flatten()
+        {
+            if !seen.contains(&next) {
+                if seen.len() == MOST {
+                    return None;
+                }
+                seen.insert(next.clone());
+                waiting.push_back(next);
+            }
+        }
+    }
+    Some(seen.into_iter().collect())
+}
+
+fn is_below(reading: &[u8], prefix: &str) -> bool {
+    let reading = reading.strip_prefix(b"/").unwrap_or(reading);
+    prefix.is_empty()
+        || reading
+            .strip_prefix(prefix.as_bytes())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    part.is_empty() || text.windows(part.len()).any(|window| window == part)
+}
+
+fn decode_once(reading: &[u8]) -> Vec<u8> {
+    percent_encoding::percent_decode(reading).collect()
 }
 
 fn replace_backslashes(reading: &[u8]) -> Vec<u8> {
@@ -83,6 +113,30 @@ fn strip_parameters(reading: &[u8]) -> Vec<u8> {
             !inside
         })
         .collect()
+}
+
+fn merge_slashes(reading: &[u8]) -> Vec<u8> {
+    let mut merged = reading.to_vec();
+    merged.dedup_by(|next, previous| *next == b'/' && *previous == b'/');
+    merged
+}
+
+/// RFC 3986 section 5.2.4: empty segments count as segments.
+fn resolve_dots(reading: &[u8]) -> Vec<u8> {
+    let mut segments: Vec<&[u8]> = Vec::new();
+    let rest = reading.strip_prefix(b"/").unwrap_or(reading);
+    for segment in rest.split(|&byte| byte == b'/') {
+        match segment {
+            b"." => {}
+            b".." => {
+                segments.pop();
+            }
+            other => segments.push(other),
+        }
+    }
+    let mut resolved = vec![b'/'];
+    resolved.extend(segments.join(&b'/'));
+    resolved
 }
 
 /// Decodes until nothing is left to decode, in one pass over a stack: `%25252F` becomes `/`.
