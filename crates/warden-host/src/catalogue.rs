@@ -21,17 +21,33 @@ pub trait Catalogue: Send + Sync + 'static {
         &self,
         path: &CanonicalPath<'_>,
     ) -> impl Future<Output = Result<Option<OwnerId>, BoxError>> + Send;
+
+    /// What lies below `path`, as percent-encoded paths, for [`Host::share_tree`](crate::Host::share_tree); without, nothing
+    /// does.
+    fn below(
+        &self,
+        path: &CanonicalPath<'_>,
+    ) -> impl Future<Output = Result<Vec<String>, BoxError>> + Send {
+        let _ = path;
+        std::future::ready(Ok(Vec::new()))
+    }
 }
 
+type BelowFuture<'a> = Pin<Box<dyn Future<Output = Result<Vec<String>, BoxError>> + Send + 'a>>;
 type OwnerFuture<'a> = Pin<Box<dyn Future<Output = Result<Option<OwnerId>, BoxError>> + Send + 'a>>;
 
 trait Erased: Send + Sync {
     fn owner_of<'a>(&'a self, path: &'a CanonicalPath<'a>) -> OwnerFuture<'a>;
+    fn below<'a>(&'a self, path: &'a CanonicalPath<'a>) -> BelowFuture<'a>;
 }
 
 impl<C: Catalogue> Erased for C {
     fn owner_of<'a>(&'a self, path: &'a CanonicalPath<'a>) -> OwnerFuture<'a> {
         Box::pin(Catalogue::owner_of(self, path))
+    }
+
+    fn below<'a>(&'a self, path: &'a CanonicalPath<'a>) -> BelowFuture<'a> {
+        Box::pin(Catalogue::below(self, path))
     }
 }
 
@@ -49,6 +65,10 @@ impl AnyCatalogue {
         path: &CanonicalPath<'_>,
     ) -> Result<Option<OwnerId>, BoxError> {
         self.0.owner_of(path).await
+    }
+
+    pub(crate) async fn below(&self, path: &CanonicalPath<'_>) -> Result<Vec<String>, BoxError> {
+        self.0.below(path).await
     }
 }
 

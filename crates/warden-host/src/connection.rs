@@ -4,6 +4,8 @@ use std::time::SystemTime;
 
 use uma_client::{Issuer, Secret};
 
+use crate::AmChoice;
+
 /// An owner's connection to the AM that the owner chose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -16,6 +18,8 @@ pub struct Connection {
     pub since: SystemTime,
     /// Whether it works.
     pub state: ConnectionState,
+    /// When it ends, if it is known that nothing but connecting again can prolong it.
+    pub ends: Option<SystemTime>,
 }
 
 /// Whether a connection works.
@@ -26,6 +30,51 @@ pub enum ConnectionState {
     Connected,
     /// The AM no longer honours what the owner consented to: the owner has to connect again.
     NeedsConsent,
+    /// The owner has disconnected. What is shared through it is denied until the owner connects again, moves to another
+    /// AM, or stops sharing it.
+    Disconnected,
+}
+
+/// A connection that its owner has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Disconnected {
+    /// The AM.
+    pub am: AmChoice,
+    /// How many resources are denied since, until the owner decides about them.
+    pub withheld: u64,
+}
+
+/// A move to another AM that is under way. Until it is done, the AM that it is from decides.
+///
+/// What moves are the registrations. Policies are the AMs' own, and do not move.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Move {
+    /// The AM that decides until then.
+    pub from: AmChoice,
+    /// The AM that decides afterwards.
+    pub to: AmChoice,
+    /// Since when it is under way.
+    pub since: SystemTime,
+    /// How many resources the new AM has.
+    pub moved: u64,
+    /// How many there are.
+    pub total: u64,
+    /// What is wrong, in words for the owner.
+    pub problem: Option<String>,
+}
+
+/// Registrations that are still to be deleted at an AM. They let nobody in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Leftover {
+    /// The AM.
+    pub am: AmChoice,
+    /// How many there are.
+    pub count: u64,
+    /// Whether the host may no longer act for the owner there: only the owner can delete them, at the AM.
+    pub stuck: bool,
 }
 
 /// What came back to the callback from the AM (RFC 6749 section 4.1.2, RFC 9207).

@@ -24,6 +24,14 @@ pub enum ErrorKind {
     NeedsConsent,
     /// The owner still shares through another AM.
     ConnectedElsewhere,
+    /// The owner is at that AM already.
+    AlreadyThere,
+    /// The owner is on the way to another AM.
+    MoveUnderWay,
+    /// The AM is connected to with a client that the owner makes there.
+    CredentialsNeeded,
+    /// It was tried too often of late.
+    TooMany,
     /// The path is not the owner's, or does not exist.
     NotYours,
     /// The path is under no guard that enforces.
@@ -105,7 +113,7 @@ impl Error {
     pub fn is_temporary(&self) -> bool {
         matches!(
             self.kind,
-            ErrorKind::AmUnreachable | ErrorKind::Store | ErrorKind::Catalogue
+            ErrorKind::AmUnreachable | ErrorKind::Store | ErrorKind::Catalogue | ErrorKind::TooMany
         )
     }
 }

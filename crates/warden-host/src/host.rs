@@ -1,10 +1,17 @@
 //! The host: what it is built from, and what it can do.
 
 mod ams;
+mod api;
+mod attend;
 mod builder;
+mod bulk;
 mod connect;
 mod keepers;
+mod leaving;
+mod listing;
+mod pace;
 mod paths;
+mod reseal;
 mod share;
 
 use std::fmt;
@@ -17,18 +24,25 @@ use tower_warden::{Engine, OwnerId, Site};
 use uma_client::{Clock, epoch_seconds};
 use url::Url;
 
+pub use attend::KeptAlive;
 pub use builder::HostBuilder;
+pub use bulk::{Bulk, BulkDone};
+pub use reseal::Resealed;
 
 pub(crate) use ams::{AmEntry, Ams, am_trouble};
 pub(crate) use keepers::Keepers;
-pub(crate) use paths::PathLocks;
+pub(crate) use pace::Pace;
+pub(crate) use paths::{Locks, PathLocks};
 
 use crate::catalogue::AnyCatalogue;
-use crate::reconcile::Patience;
+use crate::notify::AnyNotify;
+use crate::outbound::Enrolments;
+use crate::reconcile::{Patience, Visited};
 use crate::{
-    AmChoice, AnyStore, AuthorizationAnswer, Connection, Error, ErrorKind, HostMaps,
-    HostProtection, Reconciled, ReturnPath, ShareRequest, SharedResource,
+    AmChoice, AnyStore, AuthorizationAnswer, Connection, DriftPolicy, Error, ErrorKind, HostMaps,
+    HostProtection, LostPolicy, Reconciled, ReturnPath, ShareRequest, SharedResource,
 };
+use connect::Purpose;
 
 /// A host under Warden: its owners, their AMs and what they share. Clones share everything.
 ///
@@ -53,6 +67,14 @@ pub(crate) struct Inner {
     pub(crate) reconciling: Mutex<()>,
     pub(crate) wake: Notify,
     pub(crate) patience: Patience,
+    pub(crate) enrolments: Enrolments,
+    pub(crate) pace: Pace,
+    pub(crate) notify: AnyNotify,
+    pub(crate) lost: LostPolicy,
+    pub(crate) drift: DriftPolicy,
+    pub(crate) visited: Visited,
+    /// Who moves, so that each move is gone on with once.
+    pub(crate) moving: Locks<OwnerId>,
     publishing: AtomicBool,
 }
 
@@ -144,8 +166,11 @@ impl Host {
     ) -> Result<Url, Error> {
         let (host, owner, session) = (self.clone(), owner.clone(), session.to_owned());
         let (am, return_to) = (am.to_owned(), return_to.clone());
-        carried_through(async move { host.connect_begin(&owner, &session, &am, &return_to).await })
-            .await
+        carried_through(async move {
+            host.connect_begin(&owner, &session, &am, &return_to, Purpose::Connect)
+                .await
+        })
+        .await
     }
 
     /// Finishes what [`Host::begin_connect`] began, with what came to the callback of the AM whose key is `am_key`.
@@ -228,8 +253,8 @@ impl Host {
         self.shared_at(owner, uri).await
     }
 
-    /// Brings what the store says and what the AMs have together: finishes what is pending, deletes at the AM what is no
-    /// longer shared, clears up what an AM did not know, tells AMs new names.
+    /// Brings what the store says and what the AMs have together: goes on with moves, finishes what is pending, deletes at
+    /// the AM what is no longer shared, clears up what an AM did not know, tells AMs new names.
     ///
     /// The work of one run is bounded, the longest waiting comes first. It does not mind that something was tried a moment
     /// ago; the task of [`Host::spawn_reconciler`] does, and waits longer after each failure.
@@ -242,22 +267,49 @@ impl Host {
         carried_through(async move { host.reconcile_once(true).await }).await
     }
 
-    /// Reconciles at once, then every `every`, and whenever an AM did not know a resource. Abort the task to end it.
+    /// Reconciles at once, then every `every`, and whenever an AM did not know a resource. Beside that it keeps connections
+    /// alive ([`Host::keep_alive`]), seals anew what an older key has sealed, and now and then looks whether AMs have what
+    /// is shared ([`DriftPolicy`]). Abort the task to end it.
     #[must_use]
     pub fn spawn_reconciler(&self, every: Duration) -> tokio::task::JoinHandle<()> {
         let host = self.clone();
         tokio::spawn(async move {
-            loop {
-                let run = host.clone();
-                if let Err(error) =
-                    carried_through(async move { run.reconcile_once(false).await }).await
-                {
-                    tracing::warn!(error = %error, "reconciling failed; it will be tried again");
-                }
-                // Time out or woken: both mean another run.
-                let _ = tokio::time::timeout(every, host.inner.wake.notified()).await;
-            }
+            tokio::join!(
+                host.reconcile_for_ever(every),
+                host.attend_for_ever(every),
+                host.look_for_ever(),
+            );
         })
+    }
+
+    async fn reconcile_for_ever(&self, every: Duration) {
+        loop {
+            let run = self.clone();
+            if let Err(error) =
+                carried_through(async move { run.reconcile_once(false).await }).await
+            {
+                tracing::warn!(error = %error, "reconciling failed; it will be tried again");
+            }
+            // Time out or woken: both mean another run.
+            let _ = tokio::time::timeout(every, self.inner.wake.notified()).await;
+        }
+    }
+
+    async fn look_for_ever(&self) {
+        let host = self.clone();
+        if let Err(error) = carried_through(async move { host.reseal_all().await }).await {
+            tracing::warn!(error = %error, "not everything could be sealed with the current key");
+        }
+        let Some(every) = self.inner.drift.every else {
+            return;
+        };
+        loop {
+            tokio::time::sleep(every).await;
+            let host = self.clone();
+            if let Err(error) = carried_through(async move { host.drift_once().await }).await {
+                tracing::warn!(error = %error, "it could not be seen whether AMs have what is shared");
+            }
+        }
     }
 
     /// The site that is shared on: the engine's.

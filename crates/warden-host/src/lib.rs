@@ -49,8 +49,11 @@ mod connection;
 mod error;
 mod host;
 mod maps;
+mod notify;
+mod outbound;
 mod policy;
 mod protection;
+mod query;
 mod reconcile;
 mod resource;
 mod return_path;
@@ -64,14 +67,19 @@ mod tests;
 pub mod web;
 
 pub use catalogue::{BoxError, Catalogue};
-pub use connection::{AuthorizationAnswer, Connection, ConnectionState};
+pub use connection::{
+    AuthorizationAnswer, Connection, ConnectionState, Disconnected, Leftover, Move,
+};
 pub use error::{Error, ErrorKind};
-pub use host::{Host, HostBuilder};
+pub use host::{Bulk, BulkDone, Host, HostBuilder, KeptAlive, Resealed};
 pub use maps::HostMaps;
-pub use policy::{AmChoice, AmPolicy, AmSetting};
+pub use notify::{Notice, Notify};
+pub use outbound::Outbound;
+pub use policy::{AmChoice, AmPolicy, AmSetting, ConnectBy, LostPolicy, PatStrategy};
 pub use protection::HostProtection;
-pub use reconcile::Reconciled;
+pub use query::{ResourceQuery, ResourcesPage, Standing};
+pub use reconcile::{Drift, DriftPolicy, Reconciled};
 pub use resource::{ShareRequest, SharedResource};
 pub use return_path::ReturnPath;
-pub use seal::SealingKey;
+pub use seal::{KeyRing, KeySource, SealingKey};
 pub use store::AnyStore;

@@ -8,12 +8,12 @@ use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 use tower_warden::{
     Am, Audience, CanonicalPath, Lookup, MapId, MapIndex, MapState, ResourceMap, ResourceMaps,
-    Target,
+    Site, Target,
 };
 use uma_client::{Issuer, ResourceId};
 
 use crate::host::Ams;
-use crate::store::{Changes, MapRecord, RowState, Store as _};
+use crate::store::{Changes, EnforcedRecord, RowState, Store as _};
 use crate::{AnyStore, Error, ErrorKind};
 
 /// The id that stands in maps which have none yet. They are denied whatever it is.
@@ -55,6 +55,12 @@ impl HostMaps {
         self.shared.index.load_full()
     }
 
+    /// The key of the map that covers a path.
+    pub(crate) fn covering_key(&self, site: &Site, path: &CanonicalPath<'_>) -> Option<String> {
+        let index = self.shared.index.load();
+        index.covering(site, path).map(|map| map.key().to_owned())
+    }
+
     /// Catches up with the store. When this returns, everything that was committed before it was called is in force.
     pub(crate) async fn refresh(&self, store: &AnyStore, ams: &Ams) -> Result<(), Error> {
         // One at a time, and read under the lock: an older state can't be put over a newer one.
@@ -63,39 +69,49 @@ impl HostMaps {
         if changes.epoch == followed.epoch {
             return Ok(());
         }
-        if changes.epoch < followed.epoch {
+        let anew = changes.epoch < followed.epoch;
+        if anew {
             tracing::error!(
                 "the store has gone back in time, as after a restored backup; all maps are loaded anew"
             );
-            followed.epoch = 0;
-            followed.maps.clear();
             changes = store.changes_since(0).await?;
         }
         let Changes { epoch, maps } = changes;
-        let mut enforced = HashMap::new();
-        for record in maps {
-            if record.state == RowState::Tombstone {
-                followed.maps.remove(&record.id);
-                continue;
+        let mut enforced: HashMap<Issuer, Arc<Am>> = HashMap::new();
+        for record in &maps {
+            if record.state != RowState::Tombstone && !enforced.contains_key(&record.issuer) {
+                let am = enforced_am(store, ams, &record.issuer).await?;
+                enforced.insert(record.issuer.clone(), am);
             }
-            let am = match enforced.get(&record.issuer) {
-                Some(am) => Arc::clone(am),
-                None => {
-                    let am = enforced_am(store, ams, &record.issuer).await?;
-                    enforced.insert(record.issuer.clone(), Arc::clone(&am));
-                    am
-                }
-            };
-            let id = record.id;
-            match map_of(&record, am) {
-                Some(map) => followed.maps.insert(id, Arc::new(map)),
-                // A key that can't be read is one that no request can have.
-                None => followed.maps.remove(&id),
-            };
         }
-        let index = MapIndex::build(followed.maps.values().cloned()).map_err(|error| {
-            Error::new(ErrorKind::Store, "two stored maps have one path").because(error)
-        })?;
+        // Nothing fails from here on.
+        let base = if anew {
+            followed.maps.clear();
+            Arc::new(MapIndex::default())
+        } else {
+            self.shared.index.load_full()
+        };
+        let mut removed = Vec::new();
+        let mut inserted = Vec::with_capacity(maps.len());
+        for record in maps {
+            let map = match enforced.get(&record.issuer) {
+                Some(am) if record.state != RowState::Tombstone => map_of(&record, Arc::clone(am)),
+                _ => None,
+            };
+            match map.map(Arc::new) {
+                Some(map) => {
+                    // A path never changes, so what was there is replaced where it stands.
+                    inserted.push(Arc::clone(&map));
+                    followed.maps.insert(record.id, map);
+                }
+                // A tombstone; or a key that can't be read, which is one that no request can have.
+                None => removed.extend(followed.maps.remove(&record.id)),
+            }
+        }
+        let removed = removed
+            .iter()
+            .map(|map: &Arc<ResourceMap>| (map.site(), map.key()));
+        let index = base.changed(removed, inserted);
         self.shared.index.store(Arc::new(index));
         followed.epoch = epoch;
         Ok(())
@@ -121,13 +137,13 @@ async fn enforced_am(store: &AnyStore, ams: &Ams, issuer: &Issuer) -> Result<Arc
     )))
 }
 
-fn map_of(record: &MapRecord, am: Arc<Am>) -> Option<ResourceMap> {
+fn map_of(record: &EnforcedRecord, am: Arc<Am>) -> Option<ResourceMap> {
     let path = path_of_key(&record.path_key)?;
     let resource_id = match &record.resource_id {
         Some(id) => id.clone(),
         None => ResourceId::parse(UNREGISTERED).ok()?,
     };
-    let unusable = record.broken || *am.audience() == Audience::Expect(String::new());
+    let unusable = record.denied || *am.audience() == Audience::Expect(String::new());
     let state = match record.state {
         _ if unusable => MapState::Suspect,
         RowState::Active if record.resource_id.is_some() => MapState::Active,
@@ -156,6 +172,11 @@ pub(crate) fn path_of_key(key: &str) -> Option<CanonicalPath<'static>> {
     let escaped = key.replace('%', "%25");
     let path = CanonicalPath::parse(&escaped).ok()?.into_owned();
     (path.as_key() == key).then_some(path)
+}
+
+/// The path of a stored key as requests spell it.
+pub(crate) fn uri_of_key(key: &str) -> String {
+    path_of_key(key).map_or_else(|| key.to_owned(), |path| path.to_uri())
 }
 
 impl ResourceMaps for HostMaps {

@@ -1,10 +1,13 @@
 //! Which AMs owners of this host may choose, and how to speak to each.
 
-use tower_warden::Audience;
-use uma_client::{AmProfile, ClientCredentials, Dialect, Issuer, Secret};
-use url::{Host as UrlHost, Url};
+use std::sync::Arc;
 
-use crate::{Error, ErrorKind};
+use tower_warden::{Audience, ResourceMap};
+use uma_client::{AmProfile, ClientCredentials, Dialect, Issuer, Secret};
+use url::Url;
+
+use crate::protection::LiveChoice;
+use crate::{Error, ErrorKind, Outbound};
 
 /// Which AMs owners may choose.
 #[derive(Debug, Clone)]
@@ -12,7 +15,8 @@ use crate::{Error, ErrorKind};
 pub enum AmPolicy {
     /// These and no others.
     Only(Vec<AmSetting>),
-    /// Any AM with a public https address; these are suggested, and trusted in their address.
+    /// Any AM, within the rules for those that owners bring ([`Outbound`](crate::Outbound)); these are suggested, and
+    /// trusted in their address.
     Any(Vec<AmSetting>),
 }
 
@@ -24,7 +28,7 @@ impl AmPolicy {
     }
 
     /// The setting for an AM, or why it can't be had. `typed` is what an owner chose or typed.
-    pub(crate) fn choose(&self, typed: &str) -> Result<AmSetting, Error> {
+    pub(crate) fn choose(&self, typed: &str, rules: &Outbound) -> Result<AmSetting, Error> {
         let typed = typed.trim();
         // A slash at the end is how people spell it; the issuer itself is compared byte for byte.
         let spelled = |setting: &&AmSetting| {
@@ -38,40 +42,67 @@ impl AmPolicy {
             Self::Only(_) => Err(unknown_am(
                 "this host does not work with that authorization manager; choose one of those offered",
             )),
-            Self::Any(_) => public(typed).map(AmSetting::new),
+            Self::Any(_) => rules.issuer(typed).map(|issuer| brought(issuer, rules)),
         }
     }
+}
+
+/// An AM that an owner brings: plain UMA 2.0.
+pub(crate) fn brought(issuer: Issuer, rules: &Outbound) -> AmSetting {
+    let insecure = rules.is_loopback(issuer.url());
+    AmSetting::new(issuer).with_allow_insecure(insecure)
 }
 
 fn unknown_am(text: &'static str) -> Error {
     Error::new(ErrorKind::UnknownAm, text).at("am")
 }
 
-/// An issuer that an owner may bring: https, the usual port, a public name.
-fn public(typed: &str) -> Result<Issuer, Error> {
-    const NO: &str = "give the https address of your authorization manager, as it names itself";
-    let issuer = Issuer::parse(typed).map_err(|error| unknown_am(NO).because(error))?;
-    let url = issuer.url();
-    let Some(UrlHost::Domain(name)) = url.host() else {
-        return Err(unknown_am(NO));
-    };
-    let name = name.trim_end_matches('.');
-    let private = [
-        "localhost",
-        "local",
-        "internal",
-        "home.arpa",
-        "test",
-        "invalid",
-        "onion",
-    ];
-    let is_private = private
-        .iter()
-        .any(|suffix| name == *suffix || name.ends_with(&format!(".{suffix}")));
-    if url.scheme() != "https" || url.port().is_some() || !name.contains('.') || is_private {
-        return Err(unknown_am(NO));
+/// What becomes of a shared resource that is proved gone at its AM, and with it what its owner had allowed there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LostPolicy {
+    /// It stays denied until its owner shares it again or stops sharing it: the owner may have meant it.
+    #[default]
+    Wait,
+    /// It is registered anew. What its owner had allowed is gone all the same; nobody is let in until that is set anew.
+    Recreate,
+}
+
+/// How this host comes by the PATs of an AM's owners.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PatStrategy {
+    /// Each owner consents at the AM (authorization code with PKCE).
+    #[default]
+    OwnerConsent,
+    /// The host's client is the owner at the AM: one PAT by client credentials for all owners of this host. Nobody is
+    /// asked at the AM; who connects is taken at the host's word.
+    HostCredentials,
+    /// Each owner makes a client for this host at the AM and gives its id and secret to the host.
+    OwnerCredentials,
+}
+
+/// What an owner does to connect to an AM.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ConnectBy {
+    /// Consents at the AM.
+    #[default]
+    Consent,
+    /// Nothing more than to say so.
+    Host,
+    /// Gives the id and secret of a client that the owner made at the AM: [`Host::connect_with`](crate::Host::connect_with).
+    Credentials,
+}
+
+impl From<PatStrategy> for ConnectBy {
+    fn from(strategy: PatStrategy) -> Self {
+        match strategy {
+            PatStrategy::OwnerConsent => Self::Consent,
+            PatStrategy::HostCredentials => Self::Host,
+            PatStrategy::OwnerCredentials => Self::Credentials,
+        }
     }
-    Ok(issuer)
 }
 
 /// One AM: its issuer, its name for people, and how to speak to it.
@@ -86,6 +117,8 @@ pub struct AmSetting {
     pub(crate) allow_insecure: bool,
     pub(crate) discovery_url: Option<Url>,
     pub(crate) audience: Option<Audience>,
+    pub(crate) live: LiveChoice,
+    pub(crate) pat: PatStrategy,
 }
 
 impl AmSetting {
@@ -103,6 +136,8 @@ impl AmSetting {
             allow_insecure: false,
             discovery_url: None,
             audience: None,
+            live: LiveChoice::None,
+            pat: PatStrategy::default(),
         }
     }
 
@@ -161,6 +196,33 @@ impl AmSetting {
         self
     }
 
+    /// Sets how the host comes by PATs there; without, each owner consents.
+    #[must_use]
+    pub fn with_pat(mut self, strategy: PatStrategy) -> Self {
+        self.pat = strategy;
+        self
+    }
+
+    /// Has the AM asked on each check of a token what its policies permit at that moment
+    /// ([`LiveDecisions`](tower_warden::LiveDecisions)), so that an owner's "no" there holds within the time to live of
+    /// cached answers. The AM's profile has to have that; without, nobody gets in.
+    #[must_use]
+    pub fn with_live_decisions(mut self) -> Self {
+        self.live = LiveChoice::All;
+        self
+    }
+
+    /// As [`with_live_decisions`](Self::with_live_decisions), for the resources of some maps alone. `wanted` goes by what
+    /// stays: path, owner, scopes. A token for several resources is asked about for the others as well.
+    #[must_use]
+    pub fn with_live_decisions_for(
+        mut self,
+        wanted: impl Fn(&ResourceMap) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.live = LiveChoice::Some(Arc::new(wanted));
+        self
+    }
+
     /// Sets what the `aud` of the AM's answers must name; without, it is the host's client id there.
     #[must_use]
     pub fn with_audience(mut self, audience: Audience) -> Self {
@@ -177,6 +239,18 @@ pub struct AmChoice {
     pub issuer: Issuer,
     /// The name shown to people.
     pub name: String,
+    /// What an owner does to connect to it.
+    pub how: ConnectBy,
+}
+
+impl AmChoice {
+    pub(crate) fn of(setting: &AmSetting) -> Self {
+        Self {
+            issuer: setting.issuer.clone(),
+            name: setting.name.clone(),
+            how: setting.pat.into(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -191,41 +265,15 @@ mod tests {
             "https://am.example/realms/a",
             " https://am.example/realms/a/ ",
         ] {
-            let chosen = policy.choose(spelled).unwrap();
+            let chosen = policy.choose(spelled, &Outbound::new()).unwrap();
             assert_eq!(chosen.issuer.as_str(), "https://am.example/realms/a");
         }
-        let error = policy.choose("https://am.example").unwrap_err();
+        let error = policy
+            .choose("https://am.example", &Outbound::new())
+            .unwrap_err();
         assert_eq!(
             (error.kind(), error.field()),
             (ErrorKind::UnknownAm, Some("am"))
         );
-    }
-
-    #[test]
-    fn an_owner_brings_public_addresses_alone() {
-        let policy = AmPolicy::Any(Vec::new());
-        assert!(policy.choose("https://am.example.org/uma").is_ok());
-        for bad in [
-            "http://am.example.org",
-            "https://am.example.org:8443",
-            "https://localhost",
-            "https://am.localhost",
-            "https://am",
-            "https://printer.local",
-            "https://127.0.0.1",
-            "https://2130706433",
-            "https://0x7f.1",
-            "https://[::1]",
-            "https://metadata.google.internal",
-            "https://u:p@am.example.org",
-            "javascript:alert(1)",
-            "",
-        ] {
-            assert_eq!(
-                policy.choose(bad).unwrap_err().kind(),
-                ErrorKind::UnknownAm,
-                "{bad}"
-            );
-        }
     }
 }

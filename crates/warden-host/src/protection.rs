@@ -12,6 +12,10 @@ use crate::Error;
 use crate::host::{AmEntry, Inner};
 use crate::store::Store as _;
 
+mod live;
+
+pub(crate) use live::LiveChoice;
+
 /// The `Protection` of a [`Host`](crate::Host), for `WardenLayer::builder().protection(..)`: the AM is the map's, the PAT its owner's.
 #[derive(Clone)]
 pub struct HostProtection {
@@ -24,6 +28,7 @@ impl HostProtection {
     }
 
     async fn am(&self, requirements: &Requirements) -> Result<Arc<AmEntry>, ProtectionError> {
+        self.inner.visited.note(requirements.owner());
         self.inner
             .am(requirements.am().issuer())
             .await
@@ -74,7 +79,7 @@ impl Protection for HostProtection {
         let client = &am.client;
         let answer = match client.profile().introspection_auth {
             IntrospectionAuth::Pat => {
-                let keeper = self.inner.keeper(requirements.owner(), &am);
+                let keeper = self.inner.keeper(requirements.owner(), &am).await?;
                 keeper
                     .call(|pat| async move { client.introspect(&pat, rpt.secret()).await })
                     .await?
@@ -85,7 +90,9 @@ impl Protection for HostProtection {
                     .await?
             }
         };
-        Ok(Evidence::from_introspection(answer))
+        let evidence = Evidence::from_introspection(answer);
+        let live = am.setting.live.decisions(requirements);
+        Ok(live.confirm(client, rpt, evidence).await?)
     }
 
     async fn request_permission(
@@ -94,7 +101,7 @@ impl Protection for HostProtection {
     ) -> Result<PermissionOutcome, ProtectionError> {
         let am = self.am(requirements).await?;
         let client = &am.client;
-        let keeper = self.inner.keeper(requirements.owner(), &am);
+        let keeper = self.inner.keeper(requirements.owner(), &am).await?;
         let wanted = &requirements.to_permission_requests();
         keeper
             .call(|pat| async move { client.request_permission(&pat, wanted).await })

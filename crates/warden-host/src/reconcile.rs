@@ -1,25 +1,40 @@
 //! Bringing the store and the AMs together: the AM's half of the saga.
 
 mod account;
+mod batch;
+mod caller;
+mod drift;
+mod moving;
 mod patience;
 mod settle;
+mod trouble;
+
+use std::collections::{HashMap, HashSet};
 
 use tokio::task::JoinSet;
 use tower_warden::OwnerId;
 use uma_client::Issuer;
 
-use crate::host::am_trouble;
+use crate::host::{AmEntry, am_trouble};
 use crate::store::{MapRecord, Orphan, RowState, Store as _};
 use crate::{Error, ErrorKind, Host};
 
-use account::Account;
+pub(crate) use account::Account;
+use account::Found;
+pub(crate) use drift::Visited;
+pub use drift::{Drift, DriftPolicy};
 pub(crate) use patience::Patience;
 use patience::next_try;
 pub(crate) use settle::Settled;
 use settle::problem;
+pub(crate) use trouble::Trouble;
 
-/// Most rows of one AM in one run.
+/// Rows of one AM that are read at once.
 const MOST_ROWS: u32 = 128;
+/// How often more of them are read in one run.
+const MOST_ROUNDS: usize = 128;
+/// Most moves in one run.
+const MOST_MOVES: u32 = 64;
 /// Most AMs that are worked at at once.
 const MOST_AMS: usize = 8;
 /// How long tombstones stay after the AM has forgotten them, in seconds: nodes that follow the epoch learn from them.
@@ -37,6 +52,8 @@ pub struct Reconciled {
     pub lost: usize,
     /// Work that is left for a later run, for trouble with an AM or a PAT.
     pub deferred: usize,
+    /// Owners who have moved to another AM.
+    pub moved: usize,
 }
 
 impl Reconciled {
@@ -45,6 +62,7 @@ impl Reconciled {
         self.deleted += other.deleted;
         self.lost += other.lost;
         self.deferred += other.deferred;
+        self.moved += other.moved;
     }
 
     fn count(&mut self, settled: &Settled) {
@@ -58,62 +76,25 @@ impl Reconciled {
     }
 }
 
-/// What kept a step from being done.
-#[derive(Debug)]
-pub(crate) enum Trouble {
-    /// The AM, or the PAT.
-    Am(uma_client::Error),
-    /// The store.
-    Store(Error),
-    /// The AM did not say enough to go on.
-    Unsure,
-}
-
-impl From<uma_client::Error> for Trouble {
-    fn from(error: uma_client::Error) -> Self {
-        Self::Am(error)
-    }
-}
-
-impl From<Error> for Trouble {
-    fn from(error: Error) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl Trouble {
-    /// Whether the owner's PAT is the trouble: nothing else of this owner can be done.
-    fn is_pat(&self) -> bool {
-        use uma_client::ErrorKind as Uma;
-        let Self::Am(error) = self else { return false };
-        matches!(
-            error.kind(),
-            Uma::NeedsConsent | Uma::PatDead | Uma::InsufficientScope
-        )
-    }
-
-    /// Whether the AM as a whole is the trouble: nothing else at this AM can be done.
-    fn is_am(&self) -> bool {
-        use uma_client::ErrorKind as Uma;
-        let Self::Am(error) = self else { return false };
-        matches!(
-            error.kind(),
-            Uma::Unreachable
-                | Uma::Timeout
-                | Uma::Unavailable
-                | Uma::IssuerMismatch
-                | Uma::Insecure
-        )
-    }
-}
-
 /// Work of one owner.
-enum Due {
+pub(crate) enum Due {
     Map(Box<MapRecord>),
     Orphan(Orphan),
 }
 
 impl Due {
+    /// Whether it is a resource that the AM is to be told of for the first time, as far as is known.
+    fn is_new(&self) -> bool {
+        matches!(self, Self::Map(map) if map.state == RowState::Pending && map.resource_id.is_none())
+    }
+
+    fn map(self) -> Option<MapRecord> {
+        match self {
+            Self::Map(map) => Some(*map),
+            Self::Orphan(_) => None,
+        }
+    }
+
     fn owner(&self) -> &OwnerId {
         match self {
             Self::Map(map) => &map.owner,
@@ -140,6 +121,19 @@ impl Host {
                     tracing::error!(error = %error, "reconciling at an AM ended in a panic");
                 }
             };
+        // Moves first: what they leave behind is work for this run.
+        for owner in inner.store.moves_due(until, MOST_MOVES).await? {
+            if at_work.len() >= MOST_AMS
+                && let Some(result) = at_work.join_next().await
+            {
+                finish(result);
+            }
+            let host = self.clone();
+            at_work.spawn(async move { host.reconcile_move(&owner, all).await });
+        }
+        while let Some(result) = at_work.join_next().await {
+            finish(result);
+        }
         for issuer in inner.store.ams_due(until).await? {
             if !all && !inner.patience.is_over(&issuer, inner.clock.monotonic()) {
                 continue;
@@ -167,6 +161,23 @@ impl Host {
         Ok(done)
     }
 
+    async fn reconcile_move(&self, owner: &OwnerId, all: bool) -> Result<Reconciled, Error> {
+        let inner = &self.inner;
+        let mut done = Reconciled::default();
+        if let Some(record) = inner.store.move_of(owner).await? {
+            let now = inner.clock.monotonic();
+            if !all && !inner.patience.is_over(&record.to, now) {
+                return Ok(done);
+            }
+            if self.move_on(owner).await? {
+                done.moved += 1;
+            } else {
+                done.deferred += 1;
+            }
+        }
+        Ok(done)
+    }
+
     async fn reconcile_am(&self, issuer: &Issuer, until: i64) -> Result<Reconciled, Error> {
         let inner = &self.inner;
         let mut done = Reconciled::default();
@@ -178,46 +189,114 @@ impl Host {
             }
             Err(error) => return Err(error),
         };
-        let maps = inner.store.maps_due(issuer, until, MOST_ROWS).await?;
-        let orphans = inner.store.orphans_due(issuer, until, MOST_ROWS).await?;
-        let mut due: Vec<Due> = maps
-            .into_iter()
-            .map(|map| Due::Map(Box::new(map)))
-            .chain(orphans.into_iter().map(Due::Orphan))
-            .collect();
-        due.sort_by(|a, b| a.owner().cmp(b.owner()));
-        let mut due = due.into_iter().peekable();
-        while let Some(first) = due.next() {
-            let owner = first.owner().clone();
-            let mut account = Account::new(self, &am, &owner);
-            let mut next = Some(first);
-            let mut pat_trouble = false;
-            while let Some(work) = next {
-                let settled = if pat_trouble {
-                    self.defer(&work).await?;
-                    Settled::Failed(Error::new(ErrorKind::NeedsConsent, ""))
-                } else {
-                    match self.reconcile_one(&mut account, &work).await {
-                        Ok(settled) => settled,
-                        Err(Trouble::Store(error)) => return Err(error),
-                        Err(trouble) => {
-                            self.failed(&am, &work, &trouble).await?;
-                            if trouble.is_am() {
-                                done.deferred += 1 + due.count();
-                                return Ok(done);
-                            }
-                            // A PAT that is dead proves nothing about any resource: nothing is deleted, nothing is lost.
-                            pat_trouble = trouble.is_pat();
-                            Settled::Failed(Error::new(ErrorKind::AmRefused, ""))
-                        }
-                    }
-                };
-                done.count(&settled);
-                next = due.next_if(|work| *work.owner() == owner);
+        // What failed in this run waits for the next one.
+        let mut seen = HashSet::new();
+        let mut seen_orphans = HashSet::new();
+        let mut found = HashMap::new();
+        for _ in 0..MOST_ROUNDS {
+            let maps = inner.store.maps_due(issuer, until, MOST_ROWS).await?;
+            let orphans = inner.store.orphans_due(issuer, until, MOST_ROWS).await?;
+            let mut due: Vec<Due> = maps
+                .into_iter()
+                .filter(|map| seen.insert(map.id))
+                .map(|map| Due::Map(Box::new(map)))
+                .chain(
+                    orphans
+                        .into_iter()
+                        .filter(|orphan| seen_orphans.insert(orphan.id))
+                        .map(Due::Orphan),
+                )
+                .collect();
+            if due.is_empty() {
+                break;
+            }
+            due.sort_by(|a, b| a.owner().cmp(b.owner()));
+            let mut due = due.into_iter().peekable();
+            while let Some(first) = due.next() {
+                let owner = first.owner().clone();
+                let mut work = vec![first];
+                while let Some(more) = due.next_if(|more| *more.owner() == owner) {
+                    work.push(more);
+                }
+                if !self
+                    .reconcile_owner(&am, &owner, work, &mut found, &mut done)
+                    .await?
+                {
+                    done.deferred += due.count();
+                    return Ok(done);
+                }
             }
         }
         inner.patience.end(issuer);
         Ok(done)
+    }
+
+    /// One owner's work at an AM. `false` if the AM as a whole is in trouble.
+    async fn reconcile_owner(
+        &self,
+        am: &AmEntry,
+        owner: &OwnerId,
+        work: Vec<Due>,
+        found: &mut HashMap<OwnerId, Found>,
+        done: &mut Reconciled,
+    ) -> Result<bool, Error> {
+        let mut account = match Account::paced(self, am, owner).await {
+            Ok(account) => account.with_found(found.remove(owner)),
+            Err(error) => {
+                return self.put_off(am, work, &Trouble::Am(error), done).await;
+            }
+        };
+        let (new, mut other): (Vec<Due>, Vec<Due>) = work.into_iter().partition(Due::is_new);
+        let new = new.into_iter().filter_map(Due::map).map(|map| (map, false));
+        let batch = account.register_many(new.collect()).await?;
+        done.activated += batch.active;
+        done.deferred += batch.waiting - batch.left.len();
+        if let Some(trouble) = &batch.trouble {
+            other.extend(batch.left.into_iter().map(|map| Due::Map(Box::new(map))));
+            return self.put_off(am, other, trouble, done).await;
+        }
+        let mut other = other.into_iter();
+        while let Some(work) = other.next() {
+            match self.reconcile_one(&mut account, &work).await {
+                Ok(settled) => done.count(&settled),
+                Err(Trouble::Store(error)) => return Err(error),
+                Err(trouble) => {
+                    self.failed(am, &work, &trouble).await?;
+                    done.deferred += 1;
+                    if trouble.is_am() || trouble.is_pat() {
+                        return self.put_off(am, other.collect(), &trouble, done).await;
+                    }
+                }
+            }
+        }
+        found.extend(account.into_found().map(|found| (owner.clone(), found)));
+        self.leave_am(owner, am.issuer()).await?;
+        Ok(true)
+    }
+
+    /// Leaves work for later. `false` if the AM as a whole is in trouble; a PAT that is dead proves nothing about any
+    /// resource: nothing is deleted, nothing is lost, and what waits for it does not stand in the way of others'.
+    async fn put_off(
+        &self,
+        am: &AmEntry,
+        work: Vec<Due>,
+        trouble: &Trouble,
+        done: &mut Reconciled,
+    ) -> Result<bool, Error> {
+        done.deferred += work.len();
+        if trouble.is_am() {
+            let inner = &self.inner;
+            if inner.patience.is_over(am.issuer(), inner.clock.monotonic()) {
+                inner
+                    .patience
+                    .begin(am.issuer(), inner.clock.monotonic(), None);
+            }
+            return Ok(false);
+        }
+        for work in &work {
+            self.defer(work).await?;
+        }
+        Ok(true)
     }
 
     async fn reconcile_one(
@@ -244,12 +323,15 @@ impl Host {
     /// Does what is to be done about one row at once, and notes a failure.
     pub(crate) async fn settle_one(
         &self,
-        am: &crate::host::AmEntry,
+        am: &AmEntry,
         map: &MapRecord,
         fresh: bool,
     ) -> Result<Settled, Error> {
-        let mut account = Account::new(self, am, &map.owner);
-        match account.settle(map, fresh).await {
+        let settled = match Account::new(self, am, &map.owner).await {
+            Ok(mut account) => account.settle(map, fresh).await,
+            Err(error) => Err(Trouble::Am(error)),
+        };
+        match settled {
             Ok(settled) => Ok(settled),
             Err(Trouble::Store(error)) => Err(error),
             Err(trouble) => {
@@ -269,9 +351,9 @@ impl Host {
     }
 
     /// Notes that work failed, and when to try again.
-    async fn failed(
+    pub(crate) async fn failed(
         &self,
-        am: &crate::host::AmEntry,
+        am: &AmEntry,
         work: &Due,
         trouble: &Trouble,
     ) -> Result<(), Error> {

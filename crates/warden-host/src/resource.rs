@@ -40,6 +40,18 @@ impl ShareRequest {
         }
     }
 
+    /// The same for another path, named by the last segment of that.
+    pub(crate) fn for_path(mut self, uri: String) -> Self {
+        let last = uri.trim_end_matches('/').rsplit('/').next().unwrap_or("");
+        self.name = tower_warden::CanonicalPath::parse(&format!("/{last}"))
+            .ok()
+            .map(|path| path.as_key().trim_start_matches('/').to_owned())
+            .filter(|name| !name.is_empty())
+            .map_or(self.name, |name| name.chars().take(255).collect());
+        self.uri = uri;
+        self
+    }
+
     /// Sets the description (at most 2000 characters); an empty one is none.
     pub fn description(mut self, description: impl Into<String>) -> Self {
         self.description = Some(description.into()).filter(|text| !text.is_empty());
@@ -101,6 +113,8 @@ pub struct SharedResource {
     pub policy_uri: Option<Url>,
     /// Since when it has been shared.
     pub since: SystemTime,
+    /// Whether it is denied since its owner has disconnected from the AM.
+    pub withheld: bool,
 }
 
 impl Serialize for SharedResource {

@@ -1,10 +1,14 @@
 //! Sealing: secrets at rest, one by one, bound to the place they belong to.
 
+mod ring;
+
 use std::fmt;
 use std::fs;
 use std::io::{ErrorKind as IoKind, Write as _};
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use sha2::{Digest, Sha256};
@@ -12,6 +16,9 @@ use uma_client::Secret;
 use zeroize::Zeroizing;
 
 use crate::{Error, ErrorKind};
+
+pub(crate) use ring::unknown_key;
+pub use ring::{KeyRing, KeySource};
 
 /// The first byte of a sealed value: how it is made.
 const FORMAT: u8 = 1;
@@ -107,6 +114,49 @@ impl SealingKey {
         })
     }
 
+    /// Reads the key from an environment variable: 32 bytes in base64, standard or for URLs.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if the variable is not set or is not such a key.
+    pub fn from_env(name: &str) -> Result<Self, Error> {
+        let text = std::env::var(name)
+            .map(Zeroizing::new)
+            .map_err(|_| config(format!("the sealing key {name} is not in the environment")))?;
+        Self::from_base64(&text)
+            .map_err(|_| config(format!("the sealing key {name} is not 32 bytes in base64")))
+    }
+
+    /// Reads a key of 32 bytes from base64, standard or for URLs.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if it is not that.
+    pub fn from_base64(text: &str) -> Result<Self, Error> {
+        let text = text.trim();
+        let bytes = STANDARD
+            .decode(text)
+            .or_else(|_| URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')))
+            .map(Zeroizing::new)
+            .map_err(|_| config("a sealing key is 32 bytes in base64"))?;
+        Self::from_bytes(&bytes)
+    }
+
+    /// The key's id, as hexadecimal digits: it stands beside what was sealed, and is no secret.
+    #[must_use]
+    pub fn id(&self) -> String {
+        use std::fmt::Write as _;
+        self.id.iter().fold(String::new(), |mut out, byte| {
+            // Writing into a string does not fail.
+            let _ = write!(out, "{byte:02x}");
+            out
+        })
+    }
+
+    fn raw_id(&self) -> &[u8] {
+        &self.id
+    }
+
     fn from_key(key: Zeroizing<[u8; Self::BYTES]>) -> Self {
         let mut hash = Sha256::new();
         hash.update(b"warden-host sealing key");
@@ -190,6 +240,11 @@ impl fmt::Debug for SealingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SealingKey([redacted])")
     }
+}
+
+/// The id of the key that a value is sealed with.
+fn key_id_of(sealed: &[u8]) -> Option<&[u8]> {
+    sealed.get(1..1 + KEY_ID)
 }
 
 /// Where a sealed value belongs. A value moved to another place can't be unsealed there.
@@ -344,6 +399,23 @@ mod tests {
             ErrorKind::Config
         );
         assert!(SealingKey::from_file(folder.path().join("no/such/folder")).is_err());
+    }
+
+    #[test]
+    fn a_key_is_read_from_base64() {
+        let known = key(251);
+        for text in [
+            "+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/s=",
+            " -_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_s ",
+        ] {
+            assert_eq!(SealingKey::from_base64(text).unwrap().id, known.id);
+        }
+        for bad in ["", "AAAA", "not base64"] {
+            assert!(SealingKey::from_base64(bad).is_err());
+        }
+        let error = SealingKey::from_env("WARDEN_NO_SUCH_KEY").unwrap_err();
+        assert!(error.to_string().contains("WARDEN_NO_SUCH_KEY"), "{error}");
+        assert_eq!(known.id().len(), 8);
     }
 
     #[test]

@@ -4,18 +4,20 @@
 //! store keeps the same contract, and one suite tests it for all.
 
 mod any;
+pub(crate) mod attention;
 mod records;
 mod sqlite;
 #[cfg(test)]
 pub(crate) mod suite;
 
 use tower_warden::{MapId, OwnerId, Site};
-use uma_client::{Issuer, PatState, ResourceId, StoredPat};
+use uma_client::{ClientCredentials, Issuer, PatState, ResourceId, StoredPat};
 
 pub use any::AnyStore;
 pub use records::{
-    AmRecord, Changes, ConnectionRecord, Intended, MapRecord, NewShare, Orphan, PendingConnect,
-    Registered, RowState,
+    AmRecord, Arrived, Attention, Changes, ConnectionRecord, Consent, EnforcedRecord, Holding,
+    Intended, LeftoverRecord, MapRecord, MapsPage, MapsQuery, MoveBegun, MoveRecord, Moving,
+    NewShare, Orphan, PendingConnect, Registered, ResealedBatch, RowState, SealedRow, Severed,
 };
 pub use sqlite::SqliteStore;
 
@@ -27,9 +29,10 @@ use crate::Error;
 ///
 /// * Each method is one transaction: it happens whole, or not at all and with an error, and what it says has happened is
 ///   durable. Nothing of a transaction that was cut off is seen afterwards.
-/// * Whatever enforcement reads (site, path, subtree, owner, AM, resource id, scopes, state of a map; the client id of
-///   an AM that maps name) raises the epoch by one in the same transaction, and nothing else does. Epochs are given in the
-///   order of commits, without gaps, and each changed map carries the epoch of its last change.
+/// * Whatever enforcement reads (site, path, subtree, owner, AM, resource id, scopes, state of a map, whether it is
+///   withheld; the client id of an AM that maps name) raises the epoch in the same transaction, and nothing else does.
+///   Epochs are given in the order of commits, without gaps, and each changed map carries the epoch of its last change.
+/// * Work at an AM is due only where the host may act for the owner there.
 /// * Text is compared byte for byte. Text with a NUL is refused.
 /// * Secrets are sealed, each bound to table, row, owner, issuer and column. What can't be unsealed is an error, never an
 ///   absence; it spoils no other row.
@@ -62,17 +65,19 @@ pub trait Store: Send + Sync + 'static {
         state_hash: &str,
     ) -> impl Future<Output = Result<Option<PendingConnect>, Error>> + Send;
 
-    /// The owner consented: keeps the PAT and makes the AM the owner's. `false`, and nothing changed, while the owner
-    /// shares through another AM. `since` of a connection that was there already stays.
+    /// The owner consented: keeps what was consented to and makes the AM the owner's. `false`, and nothing changed, while
+    /// the owner shares through another AM. `since` of a connection that works stays. What was withheld is given free, what
+    /// waited is due; a move to another AM is given up, unless it is from this one.
     fn connected(
         &self,
         owner: &OwnerId,
         issuer: &Issuer,
-        pat: &StoredPat,
+        consent: &Consent,
         now: i64,
     ) -> impl Future<Output = Result<bool, Error>> + Send;
 
-    /// The owner's connection to the AM that is the owner's now.
+    /// The owner's connection to the AM that is the owner's now. One that the owner ended is none when nothing is shared
+    /// through it any more.
     fn connection(
         &self,
         owner: &OwnerId,
@@ -103,6 +108,122 @@ pub trait Store: Send + Sync + 'static {
         consent: i64,
     ) -> impl Future<Output = Result<bool, Error>> + Send;
 
+    /// What is kept of the consent can't be unsealed: as [`Store::consent_ended`]. `false`, and nothing changed, if it can.
+    fn consent_unreadable(
+        &self,
+        owner: &OwnerId,
+        issuer: &Issuer,
+    ) -> impl Future<Output = Result<bool, Error>> + Send;
+
+    /// The client that the owner made for this host at the AM, if that is how the owner is connected.
+    fn owner_client(
+        &self,
+        owner: &OwnerId,
+        issuer: &Issuer,
+    ) -> impl Future<Output = Result<Option<ClientCredentials>, Error>> + Send;
+
+    /// Connections that are to be looked at, since their refresh token wants to be kept alive or their owner to be told
+    /// that they end. At most `limit`, the longest waiting first.
+    fn attention_due(
+        &self,
+        now: i64,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<Attention>, Error>> + Send;
+
+    /// A connection was looked at: when to do so again, and whether its owner knows that it ends. `false`, and nothing
+    /// changed, if it was renewed since.
+    fn attended(
+        &self,
+        attention: &Attention,
+        next: Option<i64>,
+        warned: bool,
+    ) -> impl Future<Output = Result<bool, Error>> + Send;
+
+    /// The owner disconnects from the AM that is the owner's: secrets are wiped, what is shared there is withheld, a move is
+    /// given up, begun authorizations are dropped. `None`, and nothing changed, if the owner is not connected there.
+    fn disconnected(
+        &self,
+        owner: &OwnerId,
+        issuer: &Issuer,
+        now: i64,
+    ) -> impl Future<Output = Result<Option<Severed>, Error>> + Send;
+
+    /// Forgets a connection to an AM that is not the owner's, once nothing of the owner is left there. `None`, and nothing
+    /// changed, while something is.
+    fn connection_spent(
+        &self,
+        owner: &OwnerId,
+        issuer: &Issuer,
+    ) -> impl Future<Output = Result<Option<Severed>, Error>> + Send;
+
+    /// What of an owner is still to be deleted at AMs.
+    fn leftovers(
+        &self,
+        owner: &OwnerId,
+    ) -> impl Future<Output = Result<Vec<LeftoverRecord>, Error>> + Send;
+
+    /// The owner consented at another AM, to move there. Until [`Store::moved`] the AM that is the owner's now decides.
+    fn move_begun(
+        &self,
+        owner: &OwnerId,
+        to: &Issuer,
+        consent: &Consent,
+        now: i64,
+    ) -> impl Future<Output = Result<MoveBegun, Error>> + Send;
+
+    /// The owner's move.
+    fn move_of(
+        &self,
+        owner: &OwnerId,
+    ) -> impl Future<Output = Result<Option<MoveRecord>, Error>> + Send;
+
+    /// The owners whose move is to be gone on with. At most `limit`, the longest waiting first.
+    fn moves_due(
+        &self,
+        now: i64,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<OwnerId>, Error>> + Send;
+
+    /// What of a move is to be registered, or told, at the new AM next; at most `limit`. Each has a marker by which its
+    /// registration is known again, from this commit on.
+    fn move_next(
+        &self,
+        owner: &OwnerId,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<Moving>, Error>> + Send;
+
+    /// The new AM has these. What nobody waits for any more becomes an [`Orphan`] there.
+    fn move_arrived(
+        &self,
+        owner: &OwnerId,
+        to: &Issuer,
+        arrived: &[Arrived],
+        now: i64,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// An attempt failed: remembers the problem in words for the owner, and when to try again.
+    fn move_failed(
+        &self,
+        owner: &OwnerId,
+        problem: &str,
+        next_try: i64,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// The switch: all that the owner shares is at the new AM, with a new generation; what the old AM has becomes
+    /// [`Orphan`]s. Gives how many moved; `None`, and nothing changed, while something is not registered there as it is now.
+    fn moved(
+        &self,
+        owner: &OwnerId,
+        now: i64,
+    ) -> impl Future<Output = Result<Option<u64>, Error>> + Send;
+
+    /// The owner stays after all: what the new AM has becomes [`Orphan`]s. Says whether there was a move.
+    fn move_cancelled(
+        &self,
+        owner: &OwnerId,
+        now: i64,
+    ) -> impl Future<Output = Result<bool, Error>> + Send;
+
     /// An owner wants a path shared. From this commit on the path is denied until the AM has it:
     ///
     /// * no row, or a tombstone: a `pending` row. A tombstone keeps its map id, and its registration if it is of the same
@@ -119,6 +240,13 @@ pub trait Store: Send + Sync + 'static {
         now: i64,
     ) -> impl Future<Output = Result<Intended, Error>> + Send;
 
+    /// [`Store::share_intended`] for several paths, in one transaction.
+    fn shares_intended(
+        &self,
+        shares: &[NewShare],
+        now: i64,
+    ) -> impl Future<Output = Result<Vec<Intended>, Error>> + Send;
+
     /// The AM has the resource as `map` says: `pending`, `suspect` or `active` becomes `active`. `None` if the owner did
     /// something since `map` was read; the registration is then kept for the map, or becomes an [`Orphan`].
     fn share_registered(
@@ -127,6 +255,13 @@ pub trait Store: Send + Sync + 'static {
         registered: &Registered,
         now: i64,
     ) -> impl Future<Output = Result<Option<MapRecord>, Error>> + Send;
+
+    /// [`Store::share_registered`] for several maps, in one transaction.
+    fn shares_registered(
+        &self,
+        shares: &[(MapRecord, Registered)],
+        now: i64,
+    ) -> impl Future<Output = Result<Vec<Option<MapRecord>>, Error>> + Send;
 
     /// The AM has the resource, but something is left to do: remembers the id, leaves the state. Does nothing if the map
     /// has moved on, but that the registration is then kept for it, or becomes an [`Orphan`].
@@ -161,6 +296,14 @@ pub trait Store: Send + Sync + 'static {
         now: i64,
     ) -> impl Future<Output = Result<bool, Error>> + Send;
 
+    /// What is lost is to be registered anew, by the host's policy: `lost` becomes `pending`, if the owner did nothing
+    /// since.
+    fn share_recreated(
+        &self,
+        map: &MapRecord,
+        now: i64,
+    ) -> impl Future<Output = Result<bool, Error>> + Send;
+
     /// The owner stops sharing: the row becomes a tombstone that keeps the AM's id. Gives the tombstone; `None` if the
     /// owner does not share that path.
     fn share_stopped(
@@ -170,6 +313,14 @@ pub trait Store: Send + Sync + 'static {
         path_key: &str,
         now: i64,
     ) -> impl Future<Output = Result<Option<MapRecord>, Error>> + Send;
+
+    /// The owner stops sharing these paths, or all: as [`Store::share_stopped`], in one transaction.
+    fn shares_stopped(
+        &self,
+        owner: &OwnerId,
+        paths: Option<&[(Site, String)]>,
+        now: i64,
+    ) -> impl Future<Output = Result<Vec<MapRecord>, Error>> + Send;
 
     /// The AM has nothing more of a tombstone, if the owner did nothing since. If the owner shared again meanwhile, the
     /// row is told that the registration it held is gone.
@@ -205,6 +356,27 @@ pub trait Store: Send + Sync + 'static {
         owner: &OwnerId,
     ) -> impl Future<Output = Result<Vec<MapRecord>, Error>> + Send;
 
+    /// A page of the rows of an owner, without tombstones.
+    fn maps_page(
+        &self,
+        owner: &OwnerId,
+        query: &MapsQuery,
+    ) -> impl Future<Output = Result<MapsPage, Error>> + Send;
+
+    /// All that may be at an AM, of one owner or of all.
+    fn holdings(
+        &self,
+        issuer: &Issuer,
+        owner: Option<&OwnerId>,
+    ) -> impl Future<Output = Result<Vec<Holding>, Error>> + Send;
+
+    /// Owners whose connection works and who have an active share, in order, from behind `after` on.
+    fn sharing_owners(
+        &self,
+        after: &str,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<OwnerId>, Error>> + Send;
+
     /// The AMs at which work is due.
     fn ams_due(&self, now: i64) -> impl Future<Output = Result<Vec<Issuer>, Error>> + Send;
 
@@ -232,4 +404,12 @@ pub trait Store: Send + Sync + 'static {
         now: i64,
         tombstones_before: i64,
     ) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Seals anew, with the current key, what older keys have sealed: at most `limit` connections in one transaction, and
+    /// with the first of them all else. Keys that nothing is sealed with any more are forgotten at the end.
+    fn resealed(
+        &self,
+        after: Option<&SealedRow>,
+        limit: u32,
+    ) -> impl Future<Output = Result<ResealedBatch, Error>> + Send;
 }

@@ -1,6 +1,7 @@
 //! Hosts that know no AM but one in memory.
 
 mod am;
+mod crash;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -11,10 +12,11 @@ use uma_client::{Issuer, ManualClock};
 use url::Url;
 
 pub(crate) use am::{FakeAm, Fault};
+pub(crate) use crash::{arm, crash_point, disarm};
 
 use crate::{
     AmPolicy, AmSetting, AnyStore, AuthorizationAnswer, BoxError, Catalogue, Error, Host,
-    ReturnPath, SealingKey, ShareRequest, SharedResource,
+    HostBuilder, Notice, Notify, ReturnPath, SealingKey, ShareRequest, SharedResource,
 };
 
 pub(crate) const AM: &str = "https://am.example";
@@ -31,6 +33,15 @@ impl Catalogue for People {
             (Some("people"), Some(person)) => Ok(Some(OwnerId::new(person))),
             _ => Ok(None),
         }
+    }
+
+    async fn below(&self, path: &CanonicalPath<'_>) -> Result<Vec<String>, BoxError> {
+        let own = path.to_uri();
+        Ok(["x", "y%20z", "deep/er"]
+            .map(|below| format!("{own}/{below}"))
+            .into_iter()
+            .chain(["/people/bob/not-below".to_owned()])
+            .collect())
     }
 }
 
@@ -55,6 +66,16 @@ pub(crate) fn settings() -> Vec<AmSetting> {
         .into()
 }
 
+/// The same, of a kind that wants to be read back what it was told.
+pub(crate) fn settings_read_back() -> Vec<AmSetting> {
+    let mut profile = uma_client::AmProfile::uma2();
+    profile.reads_back = true;
+    settings()
+        .into_iter()
+        .map(|setting| setting.with_profile(profile.clone()))
+        .collect()
+}
+
 /// A host over a store, with an engine that guards `/people` attached.
 pub(crate) async fn host_over(am: &FakeAm, store: AnyStore, clock: &ManualClock) -> (Host, Engine) {
     host_of(am, store, clock, settings()).await
@@ -67,15 +88,27 @@ pub(crate) async fn host_of(
     clock: &ManualClock,
     settings: Vec<AmSetting>,
 ) -> (Host, Engine) {
-    let host = Host::builder(store)
+    host_with(am, store, clock, |builder| {
+        builder.ams(AmPolicy::Only(settings))
+    })
+    .await
+}
+
+/// The same, told more.
+pub(crate) async fn host_with(
+    am: &FakeAm,
+    store: AnyStore,
+    clock: &ManualClock,
+    more: impl FnOnce(HostBuilder) -> HostBuilder,
+) -> (Host, Engine) {
+    let builder = Host::builder(store)
         .http(am.http())
         .callback_base(Url::parse("https://host.example/uma/callback").unwrap())
-        .ams(AmPolicy::Only(settings))
+        .ams(AmPolicy::Only(settings()))
         .catalogue(People)
         .clock(Arc::new(clock.clone()))
-        .build()
-        .await
-        .unwrap();
+        .background_rate(100_000);
+    let host = more(builder).build().await.unwrap();
     let warden = WardenLayer::builder()
         .maps(host.maps())
         .protection(host.protection())
@@ -118,15 +151,53 @@ pub(crate) async fn begin(host: &Host, owner: &OwnerId) -> Result<Url, Error> {
 /// Connects an owner, consent and all.
 pub(crate) async fn connect(host: &Host, owner: &OwnerId) {
     let url = begin(host, owner).await.unwrap();
+    consent(host, owner, &url, AM).await.unwrap();
+}
+
+/// The owner consents at an AM.
+pub(crate) async fn consent(
+    host: &Host,
+    owner: &OwnerId,
+    url: &Url,
+    am: &str,
+) -> Result<(), Error> {
     let answer = AuthorizationAnswer::new()
-        .with_state(query(&url, "state"))
+        .with_state(query(url, "state"))
         .with_code(format!("code-{owner}"))
-        .with_iss(AM);
+        .with_iss(am);
     let back = host
-        .finish_connect(owner, "session", &key_of(&url), answer)
-        .await
-        .unwrap();
+        .finish_connect(owner, "session", &key_of(url), answer)
+        .await?;
     assert_eq!(back.as_str(), "/back");
+    Ok(())
+}
+
+/// Moves an owner to the other AM, consent and all.
+pub(crate) async fn move_there(host: &Host, owner: &OwnerId) -> Result<(), Error> {
+    let back = ReturnPath::parse("/back").unwrap();
+    let url = host.begin_move(owner, "session", OTHER_AM, &back).await?;
+    consent(host, owner, &url, OTHER_AM).await
+}
+
+/// A hook that remembers what it was told.
+#[derive(Clone, Default)]
+pub(crate) struct Told(Arc<std::sync::Mutex<Vec<(String, Notice)>>>);
+
+impl Told {
+    pub(crate) fn take(&self) -> Vec<(String, Notice)> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+}
+
+impl Notify for Told {
+    async fn notify(&self, owner: &OwnerId, notice: &Notice) {
+        let told = (owner.as_str().to_owned(), notice.clone());
+        self.0.lock().unwrap().push(told);
+    }
 }
 
 pub(crate) async fn share(host: &Host, uri: &str) -> Result<SharedResource, Error> {
@@ -152,4 +223,12 @@ pub(crate) async fn until(done: impl AsyncFn() -> bool) {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     panic!("it did not come about");
+}
+
+impl crate::host::Inner {
+    /// The store's epoch.
+    pub(crate) async fn store_epoch(&self) -> i64 {
+        let changes = crate::store::Store::changes_since(&self.store, i64::MAX - 1).await;
+        changes.unwrap().epoch
+    }
 }

@@ -1,7 +1,15 @@
 //! The whole host against an AM in memory.
 
+mod attend;
+mod bulk;
 mod connect;
 mod crash;
+mod drift;
 mod enforce;
+mod keys;
+mod leaving;
+mod listing;
+mod moving;
 mod reconcile;
 mod share;
+mod strategies;

@@ -77,10 +77,11 @@ pub(crate) async fn start_with(options: ServeOptions, http: Http) -> Result<Runn
         (AmAddress::Embedded, Some(am)) => am.issuer.clone(),
         (AmAddress::Embedded, None) => return Err("the embedded AM did not start".into()),
     };
-    let setting = am_setting(&options, issuer.clone());
-    if am.is_none() {
-        check_am(&options, &issuer, http.clone()).await?;
-    }
+    let profile = match am {
+        None => check_am(&options, &issuer, http.clone()).await?,
+        Some(_) => AmProfile::uma2(),
+    };
+    let setting = am_setting(&options, issuer.clone(), profile)?;
     let host = open_host(&options.database, setting, address, http).await?;
     let reconciler = host.spawn_reconciler(RECONCILE);
     let app = app(
@@ -156,7 +157,23 @@ async fn open_host(
     Ok(host)
 }
 
-fn am_setting(options: &ServeOptions, issuer: Issuer) -> AmSetting {
+fn am_setting(
+    options: &ServeOptions,
+    issuer: Issuer,
+    mut profile: AmProfile,
+) -> Result<AmSetting, Failure> {
+    if options.offline_access {
+        profile
+            .extra_pat_scopes
+            .push(String::from("offline_access"));
+    }
+    if !options.live_decisions.is_empty() && !profile.live_decision {
+        let name = &profile.name;
+        return Err(format!(
+            "--live-decisions: an AM of the profile `{name}` has none; name another with --am-profile"
+        )
+        .into());
+    }
     let embedded = matches!(options.am, AmAddress::Embedded);
     let name = if embedded {
         String::from("the embedded AM")
@@ -169,7 +186,7 @@ fn am_setting(options: &ServeOptions, issuer: Issuer) -> AmSetting {
     };
     let mut setting = AmSetting::new(issuer)
         .with_name(name)
-        .with_profile(profile(options.am_profile))
+        .with_profile(profile)
         .with_allow_insecure(embedded || options.allow_insecure_am);
     if let (Some(id), Some(secret)) = (&options.client_id, &options.client_secret) {
         setting =
@@ -178,29 +195,38 @@ fn am_setting(options: &ServeOptions, issuer: Issuer) -> AmSetting {
     if let Some(token) = &options.initial_access_token {
         setting = setting.with_initial_access_token(Secret::new(token.as_str()));
     }
-    setting
-}
-
-fn profile(profile: Profile) -> AmProfile {
-    match profile {
-        Profile::Uma2 => AmProfile::uma2(),
-        Profile::Keycloak => AmProfile::keycloak(),
+    if !options.live_decisions.is_empty() {
+        let paths = options.live_decisions.clone();
+        setting = setting.with_live_decisions_for(move |map| {
+            paths.iter().any(|path| map.key().starts_with(path))
+        });
     }
+    Ok(setting)
 }
 
-/// An AM that is not there, or is not what was named, is told at once.
-async fn check_am(options: &ServeOptions, issuer: &Issuer, http: Http) -> Result<(), Failure> {
-    let mut client = AmClient::builder(issuer.clone())
-        .http(http)
-        .profile(profile(options.am_profile));
+/// The profile of the AM. An AM that is not there, or is not what was named, is told at once.
+async fn check_am(
+    options: &ServeOptions,
+    issuer: &Issuer,
+    http: Http,
+) -> Result<AmProfile, Failure> {
+    let mut client = AmClient::builder(issuer.clone()).http(http);
+    match options.am_profile {
+        Profile::Auto => {}
+        Profile::Uma2 => client = client.profile(AmProfile::uma2()),
+        Profile::Keycloak => client = client.profile(AmProfile::keycloak()),
+    }
     if options.allow_insecure_am {
         client = client.allow_insecure_http();
     }
     let client = client
         .build()
         .map_err(|error| format!("{error}; for development, --allow-insecure-am allows http"))?;
+    if matches!(options.am_profile, Profile::Auto) {
+        return Ok(client.with_detected_profile().await?.profile().clone());
+    }
     client.metadata().await?;
-    Ok(())
+    Ok(client.profile().clone())
 }
 
 fn session_key(database: &Database) -> Result<SessionKey, Failure> {

@@ -63,12 +63,13 @@ pub(crate) struct ServeOptions {
     )]
     pub(crate) am_listen: SocketAddr,
 
-    /// How the AM differs within its dialect.
+    /// How the AM differs within its dialect. Unless named, it is told from the AM's metadata, and is that of a strict AM
+    /// where they don't tell.
     #[arg(
         long,
         env = "HOST_ONE_AM_PROFILE",
         value_name = "NAME",
-        default_value = "uma2"
+        default_value = "auto"
     )]
     pub(crate) am_profile: Profile,
 
@@ -99,6 +100,20 @@ pub(crate) struct ServeOptions {
         hide_env_values = true
     )]
     pub(crate) initial_access_token: Option<String>,
+
+    /// Ask owners for connections that outlive their session at the AM (`offline_access`).
+    #[arg(long, env = "HOST_ONE_OFFLINE_ACCESS")]
+    pub(crate) offline_access: bool,
+
+    /// Have the AM asked what its policies permit now, on each check of a token for a path that begins so: `/` for all. May
+    /// be given more than once; in the environment, separated by commas. For AMs that can say so, as Keycloak.
+    #[arg(
+        long,
+        env = "HOST_ONE_LIVE_DECISIONS",
+        value_name = "PATH",
+        value_delimiter = ','
+    )]
+    pub(crate) live_decisions: Vec<String>,
 
     /// Allow an AM over http and on loopback addresses. For development only.
     #[arg(long, env = "HOST_ONE_ALLOW_INSECURE_AM", value_parser = FalseyValueParser::new())]
@@ -135,6 +150,8 @@ pub(crate) enum AmAddress {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Profile {
+    /// As the metadata say.
+    Auto,
     /// A strict UMA 2.0 AM.
     Uma2,
     /// Keycloak.

@@ -133,11 +133,10 @@ async fn earn(
         return Err(format!("the host names the AM {issuer}; say with --am that you trust it with what you told about yourself").into());
     }
     let insecure = options.insecure_http || (is_local(issuer.url()) && is_local(&options.url));
-    let mut am = AmClient::builder(issuer).profile(if options.keycloak {
-        AmProfile::keycloak()
-    } else {
-        AmProfile::uma2()
-    });
+    let mut am = AmClient::builder(issuer);
+    if options.keycloak {
+        am = am.profile(AmProfile::keycloak());
+    }
     if insecure {
         am = am.allow_insecure_http();
     }
@@ -146,6 +145,11 @@ async fn earn(
         None => ClientCredentials::public(&options.client_id),
     };
     let am = am.credentials(credentials).build()?;
+    let am = if options.keycloak {
+        am
+    } else {
+        am.with_detected_profile().await?
+    };
     let requester = Requester::new(am.clone());
     let exchange = |ticket: Ticket| party::speak_for(options, &am, ticket);
     let mut first = exchange(ticket).await?;

@@ -74,7 +74,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "ISSUER", value_parser = Issuer::parse)]
     pub(crate) am: Option<Issuer>,
 
-    /// The AM is Keycloak.
+    /// The AM is Keycloak: where its metadata don't tell, as behind a proxy that renames its paths.
     #[arg(long)]
     pub(crate) keycloak: bool,
 

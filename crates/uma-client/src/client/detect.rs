@@ -17,7 +17,7 @@ impl AmClient {
     pub async fn with_detected_profile(&self) -> Result<Self, Error> {
         let metadata = self.metadata().await?;
         let detected = AmProfile::recognise(&metadata);
-        let profile = detected.as_ref().unwrap_or(self.profile());
+        let profile = detected.as_ref().unwrap_or_else(|| self.profile());
         tracing::info!(
             am = %self.issuer(),
             dialect = self.dialect().as_str(),

@@ -68,7 +68,7 @@ impl AmClient {
             OPERATION,
             self.shared.settings.introspection,
             |context| build(context, token, &asked),
-            |context, response| read(context, response),
+            read,
         )
         .await
     }

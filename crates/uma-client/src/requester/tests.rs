@@ -318,9 +318,9 @@ fn requester_futures_can_be_spawned() {
 
 /// A requester at an AM of Keycloak's profile, which answers with these one after the other.
 fn at_keycloak(replies: Vec<Reply>) -> (Script, Requester) {
-    let next = std::sync::atomic::AtomicUsize::new(0);
-    let (script, http) = testing::script(move |_| {
-        let n = next.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+    let next = AtomicUsize::new(0);
+    let (script, http) = script(move |_| {
+        let n = next.fetch_add(1, Ordering::SeqCst);
         replies[n.min(replies.len() - 1)].clone()
     });
     let am = testing::builder(&http).profile(crate::AmProfile::keycloak());

@@ -1,15 +1,16 @@
 //! The AMs that this host works with, and its client at each.
 
+mod entering;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tower_warden::{Am, Audience, OwnerId};
-use uma_client::wire::ClientMetadata;
-use uma_client::{AmClient, Clock, Http, IntrospectionAuth, Issuer, Registration, epoch_seconds};
+use tower_warden::{Am, Audience};
+use uma_client::{AmClient, Clock, Http, IntrospectionAuth, Issuer, epoch_seconds};
 
-use super::{Inner, paths::Locks};
-use crate::am_key::am_key;
-use crate::policy::AmSetting;
+use super::paths::Locks;
+use crate::outbound::{Outbound, Vetted};
+use crate::policy::{AmSetting, PatStrategy, brought};
 use crate::store::{AmRecord, Store as _};
 use crate::{AmChoice, AmPolicy, AnyStore, Error, ErrorKind};
 
@@ -17,6 +18,9 @@ use crate::{AmChoice, AmPolicy, AnyStore, Error, ErrorKind};
 pub(crate) struct Ams {
     policy: AmPolicy,
     http: Http,
+    /// For AMs that owners bring.
+    brought_http: Http,
+    rules: Arc<Outbound>,
     clock: Arc<dyn Clock>,
     client_name: String,
     host_id: Option<String>,
@@ -48,7 +52,8 @@ impl AmEntry {
 impl Ams {
     pub(super) fn new(
         policy: AmPolicy,
-        http: Http,
+        (http, brought_http): (Http, Http),
+        rules: Outbound,
         clock: Arc<dyn Clock>,
         client_name: String,
         host_id: Option<String>,
@@ -56,6 +61,8 @@ impl Ams {
         Self {
             policy,
             http,
+            brought_http,
+            rules: Arc::new(rules),
             clock,
             client_name,
             host_id,
@@ -65,15 +72,39 @@ impl Ams {
     }
 
     pub(super) fn choices(&self) -> Vec<AmChoice> {
-        let choice = |setting: &AmSetting| AmChoice {
-            issuer: setting.issuer.clone(),
-            name: setting.name.clone(),
-        };
-        self.policy.settings().iter().map(choice).collect()
+        self.policy.settings().iter().map(AmChoice::of).collect()
+    }
+
+    pub(super) fn allows_any(&self) -> bool {
+        matches!(self.policy, AmPolicy::Any(_))
+    }
+
+    /// An AM as shown to people, also one that this host no longer works with.
+    pub(crate) fn choice(&self, issuer: &Issuer) -> AmChoice {
+        let setting = self.setting(issuer);
+        AmChoice::of(&setting.unwrap_or_else(|| AmSetting::new(issuer.clone())))
+    }
+
+    /// Whether all owners of this host are one at an AM.
+    pub(crate) fn owner_is_host(&self, issuer: &Issuer) -> bool {
+        self.policy
+            .settings()
+            .iter()
+            .any(|setting| setting.issuer == *issuer && setting.pat == PatStrategy::HostCredentials)
     }
 
     pub(super) fn choose(&self, typed: &str) -> Result<AmSetting, Error> {
-        self.policy.choose(typed)
+        self.policy.choose(typed, &self.rules)
+    }
+
+    pub(super) fn rules(&self) -> &Outbound {
+        &self.rules
+    }
+
+    /// Whether the operator names an AM: such a one is trusted in its address.
+    pub(super) fn is_named(&self, issuer: &Issuer) -> bool {
+        let settings = self.policy.settings();
+        settings.iter().any(|setting| setting.issuer == *issuer)
     }
 
     /// The setting for an AM that is in the store; `None` if this host no longer works with it.
@@ -85,18 +116,21 @@ impl Ams {
             .find(|setting| setting.issuer == *issuer);
         match (named, &self.policy) {
             (Some(setting), _) => Some(setting.clone()),
-            (None, AmPolicy::Any(_)) => Some(AmSetting::new(issuer.clone())),
+            (None, AmPolicy::Any(_)) => Some(brought(issuer.clone(), &self.rules)),
             (None, AmPolicy::Only(_)) => None,
         }
     }
 
-    /// Whether introspection at an AM is made with the owner's PAT.
+    /// Whether introspection at an AM is made with a PAT of the owner's own.
     pub(crate) fn introspects_as_owner(&self, issuer: &Issuer) -> bool {
         self.policy
             .settings()
             .iter()
             .find(|setting| setting.issuer == *issuer)
-            .is_none_or(|setting| setting.profile.introspection_auth == IntrospectionAuth::Pat)
+            .is_none_or(|setting| {
+                setting.profile.introspection_auth == IntrospectionAuth::Pat
+                    && setting.pat != PatStrategy::HostCredentials
+            })
     }
 
     /// The name of an AM for people.
@@ -163,10 +197,18 @@ impl Ams {
     }
 
     fn client(&self, setting: &AmSetting) -> Result<AmClient, Error> {
+        let named = self.is_named(&setting.issuer);
+        let http = if named {
+            self.http.clone()
+        } else {
+            let rules = Arc::clone(&self.rules);
+            let vetted = Vetted::new(self.brought_http.clone(), setting.issuer.clone(), rules);
+            Http::new(vetted)
+        };
         let mut builder = AmClient::builder(setting.issuer.clone())
             .profile(setting.profile.clone())
             .dialect(setting.dialect)
-            .http(self.http.clone())
+            .http(http)
             .clock(Arc::clone(&self.clock));
         if let Some(url) = &setting.discovery_url {
             builder = builder.discovery_url(url.as_str());
@@ -175,12 +217,7 @@ impl Ams {
             builder = builder.allow_insecure_http();
         }
         // An AM that an owner brings gets no say in where the host's secrets are sent.
-        let named = self
-            .policy
-            .settings()
-            .iter()
-            .any(|one| one.issuer == setting.issuer);
-        if !named {
+        if !named && self.rules.wants_same_origin() {
             builder = builder.require_same_origin();
         }
         builder.build().map_err(|error| {
@@ -205,149 +242,6 @@ impl Ams {
                     .secret_expires
                     .is_none_or(|expires| expires > self.now()))
     }
-}
-
-impl Inner {
-    /// An AM at which the host has a client: registers it there if that was never done, or if its secret has ended.
-    ///
-    /// However many owners come at once, it is registered once (RFC 7591).
-    pub(super) async fn am_for_connect(
-        self: &Arc<Self>,
-        setting: AmSetting,
-    ) -> Result<Arc<AmEntry>, Error> {
-        let ams = &self.ams;
-        let issuer = setting.issuer.clone();
-        if let Some(entry) = ams.remembered(&issuer).filter(|entry| ams.is_good(entry)) {
-            return Ok(entry);
-        }
-        let _alone = ams.registering.lock(issuer.clone()).await;
-        if let Some(entry) = ams.remembered(&issuer).filter(|entry| ams.is_good(entry)) {
-            return Ok(entry);
-        }
-        let kept = self.store.am(&issuer).await?;
-        let client = ams.client(&setting)?;
-        if let Some(given) = &setting.credentials {
-            let mut by_id = given.clone();
-            // The secret stays where the operator keeps it.
-            by_id.secret = None;
-            let record = AmRecord {
-                issuer: issuer.clone(),
-                dialect: dialect_name(&setting),
-                profile: setting.profile.name.to_string(),
-                client: by_id,
-                secret_expires: None,
-                registration_token: None,
-                registration_uri: None,
-            };
-            return self.am_settled(setting, &client, record, kept).await;
-        }
-        if let Some(kept) = &kept
-            && kept
-                .secret_expires
-                .is_none_or(|expires| expires > ams.now())
-        {
-            return ams.remember(setting, &client, kept);
-        }
-        let registration = self.register_at(&setting, &client, &issuer).await?;
-        let record = AmRecord {
-            issuer: issuer.clone(),
-            dialect: dialect_name(&setting),
-            profile: setting.profile.name.to_string(),
-            client: registration.credentials.clone(),
-            secret_expires: registration.secret_expires_at.map(epoch_seconds),
-            registration_token: registration.registration_token.clone(),
-            registration_uri: registration.registration_uri.clone(),
-        };
-        let entry = self.am_settled(setting, &client, record, kept).await?;
-        if entry.client_id != registration.credentials.client_id {
-            // Another node was first; what the AM keeps of this one is of no use to anybody.
-            if let Err(error) = client.delete_registration(&registration).await {
-                tracing::info!(am = %issuer, error = %error, "a surplus client registration stays at the AM");
-            }
-        }
-        Ok(entry)
-    }
-
-    /// Keeps a client and makes it known.
-    async fn am_settled(
-        self: &Arc<Self>,
-        setting: AmSetting,
-        client: &AmClient,
-        record: AmRecord,
-        before: Option<AmRecord>,
-    ) -> Result<Arc<AmEntry>, Error> {
-        let replaces = before.map(|before| before.client.client_id);
-        let kept = self
-            .store
-            .am_registered(&record, replaces.as_deref(), self.now())
-            .await?;
-        let entry = self.ams.remember(setting, client, &kept)?;
-        if replaces.is_some_and(|before| before != entry.client_id) {
-            self.keepers.forget_am(entry.issuer());
-            self.publish().await?;
-        }
-        Ok(entry)
-    }
-
-    async fn register_at(
-        &self,
-        setting: &AmSetting,
-        client: &AmClient,
-        issuer: &Issuer,
-    ) -> Result<Registration, Error> {
-        let metadata = client
-            .metadata()
-            .await
-            .map_err(|error| am_trouble(&setting.name, error))?;
-        // RFC 8414 section 2: what is left out is client_secret_basic.
-        let methods = &metadata.token_endpoint_auth_methods_supported;
-        let offers = |name: &str| methods.iter().any(|method| method == name);
-        let auth = if !offers("client_secret_basic") && offers("client_secret_post") {
-            "client_secret_post"
-        } else {
-            "client_secret_basic"
-        };
-        let scopes: Vec<&str> = setting.profile.pat_scopes().collect();
-        let asked = ClientMetadata {
-            client_name: Some(self.ams.client_name.clone()),
-            redirect_uris: vec![self.callback(issuer)],
-            grant_types: vec!["authorization_code".into(), "refresh_token".into()],
-            response_types: vec!["code".into()],
-            token_endpoint_auth_method: Some(auth.into()),
-            scope: Some(scopes.join(" ")).filter(|scopes| !scopes.is_empty()),
-            software_id: self.ams.host_id.clone(),
-            ..ClientMetadata::default()
-        };
-        client
-            .register(&asked, setting.initial_access_token.as_ref())
-            .await
-            .map_err(|error| am_trouble(&setting.name, error))
-    }
-
-    /// The callback of an AM.
-    pub(super) fn callback(&self, issuer: &Issuer) -> String {
-        let base = self.callback_base.as_str().trim_end_matches('/');
-        format!("{base}/{}", am_key(issuer))
-    }
-
-    /// The AM of an owner's map or connection, if this host can speak to it.
-    pub(crate) async fn am(&self, issuer: &Issuer) -> Result<Arc<AmEntry>, Error> {
-        self.ams.known(&self.store, issuer).await?.ok_or_else(|| {
-            Error::new(
-                ErrorKind::UnknownAm,
-                format!("this host no longer works with {}", self.ams.name(issuer)),
-            )
-        })
-    }
-
-    /// The keeper of an owner's PAT at an AM.
-    pub(crate) fn keeper(&self, owner: &OwnerId, am: &AmEntry) -> Arc<uma_client::PatKeeper> {
-        self.keepers.of(&self.store, &self.clock, owner, am)
-    }
-}
-
-fn dialect_name(setting: &AmSetting) -> String {
-    format!("{:?}", setting.dialect).to_ascii_lowercase()
 }
 
 /// Trouble with an AM, in words for the owner.

@@ -4,14 +4,19 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify as Wake};
 use uma_client::{Clock, Http, ReqwestTransport, SystemClock};
 use url::Url;
 
-use super::{Ams, Host, Inner, Keepers, PathLocks};
+use super::{Ams, Host, Inner, Keepers, Locks, Pace, PathLocks};
 use crate::catalogue::AnyCatalogue;
-use crate::reconcile::Patience;
-use crate::{AmPolicy, AnyStore, Catalogue, Error, ErrorKind, HostMaps};
+use crate::notify::AnyNotify;
+use crate::outbound::Enrolments;
+use crate::reconcile::{Patience, Visited};
+use crate::{
+    AmPolicy, AnyStore, Catalogue, DriftPolicy, Error, ErrorKind, HostMaps, LostPolicy, Notify,
+    Outbound,
+};
 
 /// Builds a [`Host`]. Callback base, AMs and catalogue have to be given.
 #[must_use]
@@ -25,6 +30,12 @@ pub struct HostBuilder {
     clock: Arc<dyn Clock>,
     host_id: Option<String>,
     own_label: Option<String>,
+    notify: AnyNotify,
+    lost: LostPolicy,
+    drift: DriftPolicy,
+    background_rate: u32,
+    outbound: Outbound,
+    outbound_http: Option<Http>,
 }
 
 impl HostBuilder {
@@ -39,10 +50,16 @@ impl HostBuilder {
             clock: Arc::new(SystemClock::default()),
             host_id: None,
             own_label: None,
+            notify: AnyNotify::default(),
+            lost: LostPolicy::default(),
+            drift: DriftPolicy::default(),
+            background_rate: 50,
+            outbound: Outbound::new(),
+            outbound_http: None,
         }
     }
 
-    /// Sets what carries the calls to AMs; without, it is reqwest over rustls.
+    /// Sets what carries the calls to AMs that the operator names; without, it is reqwest over rustls.
     pub fn http(mut self, http: Http) -> Self {
         self.http = Some(http);
         self
@@ -90,6 +107,45 @@ impl HostBuilder {
         self
     }
 
+    /// Sets what tells owners of trouble, best before it bites.
+    pub fn notify(mut self, notify: impl Notify) -> Self {
+        self.notify = AnyNotify::new(notify);
+        self
+    }
+
+    /// Sets what becomes of resources that are proved gone at their AM; without, they wait for their owners.
+    pub fn lost(mut self, policy: LostPolicy) -> Self {
+        self.lost = policy;
+        self
+    }
+
+    /// Sets when to look whether AMs have what is shared.
+    pub fn drift(mut self, policy: DriftPolicy) -> Self {
+        self.drift = policy;
+        self
+    }
+
+    /// Sets the rules for AMs that owners bring.
+    pub fn outbound(mut self, rules: Outbound) -> Self {
+        self.outbound = rules;
+        self
+    }
+
+    /// Sets what carries the calls to AMs that owners bring, such as an egress proxy that keeps the same rules. Without, it
+    /// is reqwest with a resolver that refuses names with private addresses. URLs are looked at in either case; the
+    /// addresses of names are the business of what is given here.
+    pub fn outbound_http(mut self, http: Http) -> Self {
+        self.outbound_http = Some(http);
+        self
+    }
+
+    /// Sets how many calls per second work that nobody waits for may make at one AM (bulk sharing, moves, the reconciler);
+    /// without, 50.
+    pub fn background_rate(mut self, per_second: u32) -> Self {
+        self.background_rate = per_second;
+        self
+    }
+
     /// Builds the host and loads its maps.
     ///
     /// # Errors
@@ -121,6 +177,19 @@ impl HostBuilder {
                     config("the HTTP client could not be set up").because(error)
                 })?),
             };
+        let brought_http = match self.outbound_http {
+            Some(http) => http,
+            None => self.outbound.http().map_err(|error| {
+                config("the HTTP client for AMs that owners bring could not be set up")
+                    .because(error)
+            })?,
+        };
+        if matches!(policy, AmPolicy::Any(_)) && self.outbound.allows_loopback() {
+            tracing::warn!(
+                "INSECURE: owners may bring AMs on this very machine, by http and on any port; not for production"
+            );
+        }
+        let enrolments = Enrolments::new(self.outbound.per_owner, self.outbound.per_host);
         let own_label = self
             .own_label
             .or_else(|| callback_base.host_str().map(str::to_owned))
@@ -133,7 +202,8 @@ impl HostBuilder {
             .collect();
         let ams = Ams::new(
             policy,
-            http,
+            (http, brought_http),
+            self.outbound,
             self.clock.clone(),
             self.client_name,
             self.host_id,
@@ -151,8 +221,15 @@ impl HostBuilder {
                 own_label,
                 paths: PathLocks::default(),
                 reconciling: Mutex::new(()),
-                wake: Notify::new(),
+                wake: Wake::new(),
                 patience: Patience::default(),
+                enrolments,
+                pace: Pace::new(self.background_rate),
+                notify: self.notify,
+                lost: self.lost,
+                drift: self.drift,
+                visited: Visited::default(),
+                moving: Locks::default(),
                 publishing: AtomicBool::new(false),
             }),
         };

@@ -1,19 +1,30 @@
 //! Connecting an owner to an AM.
 
+use std::error::Error as _;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use tokio::time::Instant;
 use tower_warden::OwnerId;
-use uma_client::{AuthorizationRequest, CodeExchange, StoredPat};
+use uma_client::{AuthorizationRequest, ClientCredentials, CodeExchange, StoredPat};
 use url::Url;
 
 use super::Host;
-use super::ams::am_trouble;
+use super::ams::{AmEntry, am_trouble};
 use crate::am_key::{am_key, fingerprint};
-use crate::store::{PendingConnect, Store as _};
-use crate::{AuthorizationAnswer, Connection, Error, ErrorKind, ReturnPath};
+use crate::outbound::refused;
+use crate::store::{Consent, MapsQuery, PendingConnect, Store as _};
+use crate::{AuthorizationAnswer, Connection, Error, ErrorKind, PatStrategy, ReturnPath};
 
 /// How long an owner has for the consent, in seconds.
 const PATIENCE: i64 = 600;
+
+/// What an authorization is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Connect,
+    Move,
+}
 
 impl Host {
     pub(super) async fn connect_begin(
@@ -22,11 +33,33 @@ impl Host {
         session: &str,
         am: &str,
         return_to: &ReturnPath,
+        purpose: Purpose,
     ) -> Result<Url, Error> {
         let inner = &self.inner;
-        let setting = inner.ams.choose(am)?;
-        self.refuse_elsewhere(owner, &setting.issuer).await?;
-        let am = inner.am_for_connect(setting).await?;
+        let am = self.am_chosen(owner, am, purpose).await?;
+        match am.setting.pat {
+            PatStrategy::OwnerConsent => {}
+            PatStrategy::HostCredentials => {
+                // Nobody has to be asked: the way back is the only way there is.
+                am.client
+                    .client_credentials()
+                    .await
+                    .map_err(|error| am_trouble(am.name(), error))?;
+                self.consented(owner, am.issuer(), &Consent::Host, purpose)
+                    .await?;
+                return back_at(&inner.callback_base, return_to);
+            }
+            PatStrategy::OwnerCredentials => {
+                return Err(Error::new(
+                    ErrorKind::CredentialsNeeded,
+                    format!(
+                        "make a client for this site at {}, and give its id and secret",
+                        am.name()
+                    ),
+                )
+                .at("am"));
+            }
+        }
         let redirect_uri = inner.callback(am.issuer());
         let begun = am
             .client
@@ -43,33 +76,182 @@ impl Host {
             return_to: return_to.clone(),
             redirect_uri: begun.redirect_uri,
             expires: now.saturating_add(PATIENCE),
+            moves: purpose == Purpose::Move,
         };
         inner.store.connect_begun(&pending, now).await?;
         Ok(begun.url)
     }
 
-    /// An owner who shares through one AM can't go to another: those shares would be nobody's.
+    /// The AM that an owner chose or brought, with a client of this host's there.
+    async fn am_chosen(
+        &self,
+        owner: &OwnerId,
+        am: &str,
+        purpose: Purpose,
+    ) -> Result<Arc<AmEntry>, Error> {
+        let inner = &self.inner;
+        let chosen = match inner.ams.choose(am) {
+            Ok(setting) if inner.ams.is_named(&setting.issuer) => Ok((setting, false)),
+            // Once it has worked, it is an AM like any other.
+            Ok(setting) => {
+                let known = inner.store.am(&setting.issuer).await?.is_some();
+                Ok((setting, !known))
+            }
+            Err(error) if inner.ams.allows_any() => Err(error),
+            Err(error) => return Err(error),
+        };
+        let new = match chosen {
+            Ok((setting, false)) => {
+                self.refuse_chosen(owner, &setting.issuer, purpose).await?;
+                return inner.am_for_connect(setting).await;
+            }
+            Ok((setting, true)) => {
+                self.refuse_chosen(owner, &setting.issuer, purpose).await?;
+                Ok(setting)
+            }
+            Err(error) => Err(error),
+        };
+        let _alone = inner
+            .enrolments
+            .begin(owner, inner.clock.monotonic())
+            .await?;
+        let begin = Instant::now();
+        let rules = inner.ams.rules();
+        let entered = match new {
+            Ok(setting) => {
+                let issuer = setting.issuer.clone();
+                let work = inner.am_for_connect(setting);
+                match tokio::time::timeout(rules.answers_after, work).await {
+                    Ok(entered) => entered,
+                    Err(_) => Err(refused()),
+                }
+                .inspect_err(|error| {
+                    let cause = error.source().map(ToString::to_string);
+                    tracing::info!(am = %issuer, error = %error, cause, "an AM that an owner brought can't be used");
+                })
+            }
+            Err(error) => Err(error),
+        };
+        match entered {
+            Ok(entry) => Ok(entry),
+            Err(error) if error.kind() == ErrorKind::Store => Err(error),
+            Err(error) => {
+                // One answer after one time: what answers inside this network, and how fast, can't be told from it.
+                tokio::time::sleep_until(begin + rules.answers_after).await;
+                Err(refused().because(error))
+            }
+        }
+    }
+
+    async fn refuse_chosen(
+        &self,
+        owner: &OwnerId,
+        issuer: &uma_client::Issuer,
+        purpose: Purpose,
+    ) -> Result<(), Error> {
+        match purpose {
+            Purpose::Connect => self.refuse_elsewhere(owner, issuer).await,
+            Purpose::Move => self.refuse_move(owner, issuer).await,
+        }
+    }
+
+    pub(super) async fn connect_by_client(
+        &self,
+        owner: &OwnerId,
+        am: &str,
+        client: ClientCredentials,
+    ) -> Result<(), Error> {
+        let setting = self.inner.ams.choose(am)?;
+        if setting.pat != PatStrategy::OwnerCredentials {
+            return Err(Error::new(
+                ErrorKind::UnknownAm,
+                format!("{} is not connected to in this way", setting.name),
+            )
+            .at("am"));
+        }
+        let moving = self.inner.store.connection(owner).await?;
+        let purpose = match self.refuse_elsewhere(owner, &setting.issuer).await {
+            Ok(()) => Purpose::Connect,
+            Err(_) if moving.is_some() => {
+                self.refuse_move(owner, &setting.issuer).await?;
+                Purpose::Move
+            }
+            Err(error) => return Err(error),
+        };
+        let am = self.inner.am_for_connect(setting).await?;
+        // It is tried before it is kept.
+        am.client
+            .with_credentials(client.clone())
+            .client_credentials()
+            .await
+            .map_err(|error| am_trouble(am.name(), error))?;
+        self.consented(owner, am.issuer(), &Consent::Client(client), purpose)
+            .await
+    }
+
+    /// An owner who shares through one AM can't simply go to another: those shares would be nobody's.
     async fn refuse_elsewhere(
         &self,
         owner: &OwnerId,
         issuer: &uma_client::Issuer,
     ) -> Result<(), Error> {
-        let maps = self.inner.store.maps_of(owner).await?;
-        let elsewhere = maps
-            .iter()
-            .find(|map| map.state != crate::store::RowState::Tombstone && map.issuer != *issuer);
-        elsewhere.map_or(Ok(()), |map| Err(self.connected_elsewhere(&map.issuer)))
+        let page = self
+            .inner
+            .store
+            .maps_page(owner, &MapsQuery::default())
+            .await?;
+        let elsewhere = page.issuers.iter().find(|one| *one != issuer);
+        elsewhere.map_or(Ok(()), |one| Err(self.connected_elsewhere(one)))
     }
 
     fn connected_elsewhere(&self, issuer: &uma_client::Issuer) -> Error {
         Error::new(
             ErrorKind::ConnectedElsewhere,
             format!(
-                "you share through {}; stop sharing there before you connect to another authorization manager",
+                "you share through {}; stop sharing there, or move all of it, before you connect to another authorization manager",
                 self.inner.ams.name(issuer)
             ),
         )
         .at("am")
+    }
+
+    /// What an owner consented to counts from here on.
+    async fn consented(
+        &self,
+        owner: &OwnerId,
+        issuer: &uma_client::Issuer,
+        consent: &Consent,
+        purpose: Purpose,
+    ) -> Result<(), Error> {
+        let inner = &self.inner;
+        match purpose {
+            Purpose::Connect => {
+                let connected = inner
+                    .store
+                    .connected(owner, issuer, consent, inner.now())
+                    .await?;
+                if !connected {
+                    return Err(self.connected_elsewhere(issuer));
+                }
+                inner.keepers.forget(owner, issuer);
+                inner.publish().await?;
+                self.purge_owner(owner);
+                tracing::info!(am = %issuer, "an owner was connected");
+            }
+            Purpose::Move => {
+                let begun = inner
+                    .store
+                    .move_begun(owner, issuer, consent, inner.now())
+                    .await?;
+                self.move_accepted(begun, issuer)?;
+                inner.keepers.forget(owner, issuer);
+                tracing::info!(am = %issuer, "an owner has begun to move");
+                self.move_at_once(owner).await;
+            }
+        }
+        // What waited for this can go on.
+        inner.wake_reconciler();
+        Ok(())
     }
 
     pub(super) async fn connect_finish(
@@ -132,18 +314,14 @@ impl Host {
                     | uma_client::ErrorKind::StateMismatch => not_begun().because(error),
                     _ => am_trouble(am.name(), error),
                 })?;
-        let pat = StoredPat::from_tokens(&tokens, inner.clock.now());
-        if !inner
-            .store
-            .connected(owner, &pending.issuer, &pat, inner.now())
-            .await?
-        {
-            return Err(self.connected_elsewhere(&pending.issuer));
-        }
-        inner.keepers.forget(owner, &pending.issuer);
-        // What waited for this PAT can go on.
-        inner.wake_reconciler();
-        tracing::info!(am = %pending.issuer, "an owner was connected");
+        let consent = Consent::Pat(StoredPat::from_tokens(&tokens, inner.clock.now()));
+        let purpose = if pending.moves {
+            Purpose::Move
+        } else {
+            Purpose::Connect
+        };
+        self.consented(owner, &pending.issuer, &consent, purpose)
+            .await?;
         Ok(pending.return_to)
     }
 
@@ -154,8 +332,16 @@ impl Host {
             issuer: record.issuer,
             since: time(record.since),
             state: record.state,
+            ends: record.ends.map(time),
         }))
     }
+}
+
+/// The host's own page to go back to.
+fn back_at(base: &Url, return_to: &ReturnPath) -> Result<Url, Error> {
+    base.join(return_to.as_str()).map_err(|error| {
+        Error::new(ErrorKind::Config, "there is no way back to this site").because(error)
+    })
 }
 
 /// The owner did not consent, or the AM was in trouble (RFC 6749 section 4.1.2.1). Nothing of what it wrote is shown.

@@ -5,11 +5,15 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tower_warden::OwnerId;
-use uma_client::{Clock, Error, Issuer, PatGrant, PatKeeper, PatState, PatStore, StoredPat};
+use uma_client::{
+    AmClient, Clock, Error, ErrorKind, Issuer, MemoryPatStore, PatGrant, PatKeeper, PatState,
+    PatStore, StoredPat,
+};
 
 use super::AmEntry;
-use crate::AnyStore;
+use crate::notify::AnyNotify;
 use crate::store::Store as _;
+use crate::{AmChoice, AnyStore, Notice, PatStrategy};
 
 /// Most keepers in memory; one that is dropped is made again from the store when it is needed.
 const MOST: usize = 10_000;
@@ -21,8 +25,30 @@ pub(crate) struct Keepers {
 
 #[derive(Default)]
 struct Kept {
-    by_owner: HashMap<(OwnerId, Issuer), Entry>,
+    by_owner: HashMap<Key, Entry>,
     clock: u64,
+}
+
+type Key = (OwnerId, Issuer);
+
+/// Where the host is the owner at the AM, all owners have one PAT.
+fn key(owner: &OwnerId, issuer: &Issuer, strategy: PatStrategy) -> Key {
+    let owner = match strategy {
+        PatStrategy::HostCredentials => OwnerId::new(""),
+        PatStrategy::OwnerConsent | PatStrategy::OwnerCredentials => owner.clone(),
+    };
+    (owner, issuer.clone())
+}
+
+/// A keeper whose PATs are fetched whenever there is none: nothing of them has to be kept.
+fn by_client(client: AmClient, clock: &Arc<dyn Clock>) -> PatKeeper {
+    let store = MemoryPatStore::new();
+    PatKeeper::new(
+        client,
+        PatGrant::ClientCredentials,
+        store,
+        Arc::clone(clock),
+    )
 }
 
 struct Entry {
@@ -38,48 +64,78 @@ impl Keepers {
     }
 
     /// The keeper of an owner's PAT at an AM: the same one for all, so that a PAT is renewed once.
-    pub(crate) fn of(
+    pub(crate) async fn of(
         &self,
         store: &AnyStore,
         clock: &Arc<dyn Clock>,
+        notify: &AnyNotify,
         owner: &OwnerId,
         am: &AmEntry,
-    ) -> Arc<PatKeeper> {
+    ) -> Result<Arc<PatKeeper>, Error> {
+        let key = key(owner, am.issuer(), am.setting.pat);
+        if let Some(keeper) = self.remembered(&key) {
+            return Ok(keeper);
+        }
+        let keeper = match am.setting.pat {
+            PatStrategy::OwnerConsent => {
+                let pats = StoredPats {
+                    store: store.clone(),
+                    owner: owner.clone(),
+                    am: AmChoice::of(&am.setting),
+                    notify: notify.clone(),
+                    consent: AtomicI64::new(0),
+                };
+                let client = am.client.clone();
+                PatKeeper::new(client, PatGrant::OwnerConsent, pats, Arc::clone(clock))
+            }
+            PatStrategy::HostCredentials => by_client(am.client.clone(), clock),
+            PatStrategy::OwnerCredentials => {
+                let client = store
+                    .owner_client(owner, am.issuer())
+                    .await
+                    .map_err(|error| Error::store("loading an owner's client", error))?
+                    .ok_or_else(|| {
+                        Error::new(
+                            ErrorKind::NeedsConsent,
+                            "the owner has given no client for this AM",
+                        )
+                    })?;
+                by_client(am.client.with_credentials(client), clock)
+            }
+        };
+        Ok(self.remember(key, keeper))
+    }
+
+    fn remembered(&self, key: &Key) -> Option<Arc<PatKeeper>> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.clock += 1;
         let now = kept.clock;
-        let key = (owner.clone(), am.issuer().clone());
-        if let Some(entry) = kept.by_owner.get_mut(&key) {
-            entry.used = now;
-            return Arc::clone(&entry.keeper);
-        }
+        let entry = kept.by_owner.get_mut(key)?;
+        entry.used = now;
+        Some(Arc::clone(&entry.keeper))
+    }
+
+    /// Remembers a keeper, unless another one came first.
+    fn remember(&self, key: Key, keeper: PatKeeper) -> Arc<PatKeeper> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.by_owner.len() >= MOST {
             kept.make_room();
         }
-        let pats = StoredPats {
-            store: store.clone(),
-            owner: owner.clone(),
-            issuer: am.issuer().clone(),
-            consent: AtomicI64::new(0),
-        };
-        let keeper = Arc::new(PatKeeper::new(
-            am.client.clone(),
-            PatGrant::OwnerConsent,
-            pats,
-            Arc::clone(clock),
-        ));
-        let entry = Entry {
-            keeper: Arc::clone(&keeper),
-            used: now,
-        };
-        kept.by_owner.insert(key, entry);
-        keeper
+        let used = kept.clock;
+        let entry = kept.by_owner.entry(key).or_insert_with(|| Entry {
+            keeper: Arc::new(keeper),
+            used,
+        });
+        Arc::clone(&entry.keeper)
     }
 
     /// Forgets what is in memory of an owner's PAT, after a new consent.
     pub(crate) fn forget(&self, owner: &OwnerId, issuer: &Issuer) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.by_owner.remove(&(owner.clone(), issuer.clone()));
+        if let Some(entry) = kept.by_owner.remove(&(owner.clone(), issuer.clone())) {
+            // Whoever works with it just now must not go on with what is no longer held.
+            entry.keeper.forget();
+        }
     }
 
     /// Forgets all keepers of an AM, after the host's client there has changed.
@@ -104,27 +160,48 @@ impl Kept {
 struct StoredPats {
     store: AnyStore,
     owner: OwnerId,
-    issuer: Issuer,
+    am: AmChoice,
+    notify: AnyNotify,
     /// The consent that what was loaded goes back to: a renewal must not be written over a later one.
     consent: AtomicI64,
 }
 
+impl StoredPats {
+    fn told(&self, ended: bool) {
+        if ended {
+            let am = self.am.clone();
+            self.notify.tell(&self.owner, Notice::ConsentNeeded { am });
+        }
+    }
+}
+
 impl PatStore for StoredPats {
     async fn load(&self) -> Result<PatState, Error> {
-        let (state, consent) = self
-            .store
-            .pat(&self.owner, &self.issuer)
-            .await
-            .map_err(|error| Error::store("loading a PAT", error))?;
-        self.consent.store(consent, Ordering::SeqCst);
-        Ok(state)
+        match self.store.pat(&self.owner, &self.am.issuer).await {
+            Ok((state, consent)) => {
+                self.consent.store(consent, Ordering::SeqCst);
+                Ok(state)
+            }
+            Err(error) if error.kind() == crate::ErrorKind::Sealed => {
+                // The keys of this store fit, or it would not have started: it is this one value that is damaged.
+                tracing::error!(am = %self.am.issuer, error = %error, "a stored PAT can't be unsealed; its owner has to connect again");
+                let ended = self
+                    .store
+                    .consent_unreadable(&self.owner, &self.am.issuer)
+                    .await
+                    .map_err(|error| Error::store("noting that a PAT is damaged", error))?;
+                self.told(ended);
+                Ok(PatState::NeedsConsent)
+            }
+            Err(error) => Err(Error::store("loading a PAT", error)),
+        }
     }
 
     async fn save(&self, pat: &StoredPat) -> Result<(), Error> {
         let consent = self.consent.load(Ordering::SeqCst);
         let saved = self
             .store
-            .pat_renewed(&self.owner, &self.issuer, consent, pat)
+            .pat_renewed(&self.owner, &self.am.issuer, consent, pat)
             .await
             .map_err(|error| Error::store("saving a PAT", error))?;
         if saved {
@@ -139,10 +216,12 @@ impl PatStore for StoredPats {
 
     async fn needs_consent(&self) -> Result<(), Error> {
         let consent = self.consent.load(Ordering::SeqCst);
-        self.store
-            .consent_ended(&self.owner, &self.issuer, consent)
+        let ended = self
+            .store
+            .consent_ended(&self.owner, &self.am.issuer, consent)
             .await
-            .map(drop)
-            .map_err(|error| Error::store("noting that an owner has to consent", error))
+            .map_err(|error| Error::store("noting that an owner has to consent", error))?;
+        self.told(ended);
+        Ok(())
     }
 }

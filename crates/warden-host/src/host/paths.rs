@@ -27,18 +27,26 @@ impl<K> Default for Locks<K> {
 impl<K: Eq + Hash> Locks<K> {
     /// Waits until nobody else works on `key`; the guard ends the work.
     pub(crate) async fn lock(&self, key: K) -> OwnedMutexGuard<()> {
-        let lock = {
-            let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(lock) = held.get(&key).and_then(Weak::upgrade) {
-                lock
-            } else {
-                held.retain(|_, lock| lock.strong_count() > 0);
-                let lock = Arc::new(AsyncMutex::new(()));
-                held.insert(key, Arc::downgrade(&lock));
-                lock
-            }
-        };
-        lock.lock_owned().await
+        self.of(key).lock_owned().await
+    }
+
+    fn of(&self, key: K) -> Arc<AsyncMutex<()>> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lock) = held.get(&key).and_then(Weak::upgrade) {
+            return lock;
+        }
+        held.retain(|_, lock| lock.strong_count() > 0);
+        let lock = Arc::new(AsyncMutex::new(()));
+        held.insert(key, Arc::downgrade(&lock));
+        lock
+    }
+
+    /// The guard, if nobody works on `key` just now.
+    pub(crate) fn try_lock(&self, key: &K) -> Option<OwnedMutexGuard<()>>
+    where
+        K: Clone,
+    {
+        self.of(key.clone()).try_lock_owned().ok()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Sharing a path and stopping to: the owner's half of the saga. The AM's half is in [`crate::reconcile`].
 
-use tower_warden::{CanonicalPath, MapState, MethodScopes, OwnerId, Purge};
-use uma_client::Scopes;
+use tower_warden::{CanonicalPath, MapState, MethodScopes, OwnerId, Purge, Site};
+use uma_client::{Issuer, Scopes};
 use url::Url;
 use uuid::Uuid;
 
@@ -22,6 +22,32 @@ impl Host {
         request: ShareRequest,
     ) -> Result<SharedResource, Error> {
         let inner = &self.inner;
+        let path = self.check_request(owner, &request).await?;
+        let issuer = self.am_to_share_through(owner).await?;
+        let share = new_share(&path, &self.site(), owner, &issuer, request)?;
+        let _alone = inner
+            .paths
+            .lock((share.site.clone(), share.path_key.clone()))
+            .await;
+        let (map, fresh) = match inner.store.share_intended(&share, inner.now()).await? {
+            Intended::Kept { map, fresh } => (*map, fresh),
+            Intended::Taken => return Err(taken()),
+            Intended::OtherAm => return Err(not_connected()),
+        };
+        // Denied from here on, before the AM hears of it.
+        inner.publish().await?;
+        if map.state == RowState::Active && map.synced {
+            return Ok(self.shared(map));
+        }
+        self.settle_now(map, fresh).await
+    }
+
+    /// Checks all of a request that has to do with this host alone.
+    pub(super) async fn check_request(
+        &self,
+        owner: &OwnerId,
+        request: &ShareRequest,
+    ) -> Result<CanonicalPath<'static>, Error> {
         let path = read_path(&request.uri)?;
         check_text(&request.name, MOST_NAME, false)
             .map_err(|why| Error::new(ErrorKind::BadName, why).at("resource_name"))?;
@@ -32,27 +58,37 @@ impl Host {
         if let Some(icon) = &request.icon_uri {
             check_icon(icon)?;
         }
-        let scopes = read_scopes(&request.scopes)?;
+        read_scopes(&request.scopes)?;
         self.check_owner(owner, &path).await?;
         let guarded = self
             .engine
             .get()
             .is_some_and(|engine| engine.enforces(&path, request.subtree));
-        if !guarded {
-            return Err(Error::new(
-                ErrorKind::NotGuarded,
-                "nothing enforces sharing at this path, so it can't be shared",
-            )
-            .at("uri"));
+        if guarded {
+            return Ok(path);
         }
+        Err(Error::new(
+            ErrorKind::NotGuarded,
+            "nothing enforces sharing at this path, so it can't be shared",
+        )
+        .at("uri"))
+    }
+
+    /// The owner's AM, if the owner can share through it just now.
+    pub(super) async fn am_to_share_through(&self, owner: &OwnerId) -> Result<Issuer, Error> {
+        let inner = &self.inner;
         let connection = inner
             .store
             .connection(owner)
             .await?
             .ok_or_else(not_connected)?;
         if connection.state != ConnectionState::Connected {
+            let kind = match connection.state {
+                ConnectionState::Disconnected => ErrorKind::NotConnected,
+                _ => ErrorKind::NeedsConsent,
+            };
             return Err(Error::new(
-                ErrorKind::NeedsConsent,
+                kind,
                 format!(
                     "your connection to {} has ended; connect again",
                     inner.ams.name(&connection.issuer)
@@ -60,41 +96,7 @@ impl Host {
             ));
         }
         inner.am(&connection.issuer).await?;
-
-        let site = self.site();
-        let _alone = inner
-            .paths
-            .lock((site.clone(), path.as_key().to_owned()))
-            .await;
-        let share = NewShare {
-            site,
-            path_key: path.as_key().to_owned(),
-            subtree: request.subtree,
-            owner: owner.clone(),
-            issuer: connection.issuer,
-            marker: Uuid::new_v4().to_string(),
-            name: request.name,
-            description: request.description,
-            icon_uri: request.icon_uri,
-            scopes,
-        };
-        let (map, fresh) = match inner.store.share_intended(&share, inner.now()).await? {
-            Intended::Kept { map, fresh } => (*map, fresh),
-            Intended::Taken => {
-                return Err(Error::new(
-                    ErrorKind::AlreadyShared,
-                    "this path is still shared by somebody else",
-                )
-                .at("uri"));
-            }
-            Intended::OtherAm => return Err(not_connected()),
-        };
-        // Denied from here on, before the AM hears of it.
-        inner.publish().await?;
-        if map.state == RowState::Active && map.synced {
-            return Ok(self.shared(map));
-        }
-        self.settle_now(map, fresh).await
+        Ok(connection.issuer)
     }
 
     /// Does the AM's half of a share at once.
@@ -203,10 +205,10 @@ impl Host {
     }
 
     /// A row as its owner sees it.
-    fn shared(&self, map: MapRecord) -> SharedResource {
+    pub(super) fn shared(&self, map: MapRecord) -> SharedResource {
         let am_name = self.inner.ams.name(&map.issuer);
         let state = match map.state {
-            _ if map.broken => MapState::Suspect,
+            _ if map.broken || map.withheld => MapState::Suspect,
             RowState::Pending | RowState::Tombstone => MapState::Pending,
             RowState::Active => MapState::Active,
             RowState::Suspect => MapState::Suspect,
@@ -215,6 +217,10 @@ impl Host {
         let problem = if map.broken {
             Some(String::from(
                 "what this site has stored about it is damaged; nobody is let in",
+            ))
+        } else if map.withheld {
+            Some(format!(
+                "you have disconnected from {am_name}; nobody is let in until you connect again, move to another authorization manager, or stop sharing it"
             ))
         } else {
             map.problem.or_else(|| match state {
@@ -225,8 +231,7 @@ impl Host {
             })
         };
         SharedResource {
-            uri: crate::maps::path_of_key(&map.path_key)
-                .map_or_else(|| map.path_key.clone(), |path| path.to_uri()),
+            uri: crate::maps::uri_of_key(&map.path_key),
             name: map.name,
             description: map.description,
             icon_uri: map.icon_uri,
@@ -239,11 +244,42 @@ impl Host {
             subtree: map.subtree,
             policy_uri: map.policy_uri,
             since: time(map.created),
+            withheld: map.withheld,
         }
     }
 }
 
-fn not_connected() -> Error {
+/// What is to be kept of a request that was checked.
+pub(super) fn new_share(
+    path: &CanonicalPath<'_>,
+    site: &Site,
+    owner: &OwnerId,
+    issuer: &Issuer,
+    request: ShareRequest,
+) -> Result<NewShare, Error> {
+    Ok(NewShare {
+        site: site.clone(),
+        path_key: path.as_key().to_owned(),
+        subtree: request.subtree,
+        owner: owner.clone(),
+        issuer: issuer.clone(),
+        marker: Uuid::new_v4().to_string(),
+        scopes: read_scopes(&request.scopes)?,
+        name: request.name,
+        description: request.description,
+        icon_uri: request.icon_uri,
+    })
+}
+
+pub(super) fn taken() -> Error {
+    Error::new(
+        ErrorKind::AlreadyShared,
+        "this path is still shared by somebody else",
+    )
+    .at("uri")
+}
+
+pub(super) fn not_connected() -> Error {
     Error::new(
         ErrorKind::NotConnected,
         "you are not connected to an authorization manager; connect to one first",

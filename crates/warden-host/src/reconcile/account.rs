@@ -6,17 +6,17 @@ use std::sync::Arc;
 use tower_warden::OwnerId;
 use uma_client::wire::ResourceDescription;
 use uma_client::{
-    Error as UmaError, ErrorKind as UmaKind, PatKeeper, ReadResource, RegisteredResource,
-    ResourceId,
+    Error as UmaError, ErrorKind as UmaKind, ReadResource, RegisteredResource, ResourceId,
 };
 
+use super::caller::Caller;
 use super::{Settled, Trouble};
 use crate::Host;
 use crate::host::AmEntry;
-use crate::store::{MapRecord, Orphan, Store as _};
+use crate::store::{Holding, MapRecord, Orphan, Store as _};
 
 /// Most resources that are looked at one by one in one run, in search of our markers.
-const MOST_LOOKS: usize = 200;
+pub(super) const MOST_LOOKS: usize = 200;
 /// Most characters of a registered name; AMs are known to end there.
 const MOST_NAME: usize = 255;
 
@@ -24,35 +24,79 @@ const MOST_NAME: usize = 255;
 pub(crate) struct Account<'a> {
     pub(super) host: &'a Host,
     pub(super) am: &'a AmEntry,
-    owner: &'a OwnerId,
-    keeper: Arc<PatKeeper>,
+    pub(super) owner: &'a OwnerId,
+    pub(super) caller: Caller,
     found: Option<Found>,
+    /// Whether that is of before this was opened.
+    found_before: bool,
 }
 
 /// Resources at the AM that no row stands for.
-struct Found {
+#[derive(Debug)]
+pub(super) struct Found {
     named: Vec<(ResourceId, String)>,
     /// Whether these are all.
     all: bool,
 }
 
 impl<'a> Account<'a> {
-    pub(crate) fn new(host: &'a Host, am: &'a AmEntry, owner: &'a OwnerId) -> Self {
-        Self {
-            keeper: host.inner.keeper(owner, am),
+    /// An account for work that an owner waits for.
+    pub(crate) async fn new(
+        host: &'a Host,
+        am: &'a AmEntry,
+        owner: &'a OwnerId,
+    ) -> Result<Self, UmaError> {
+        Self::open(host, am, owner, false).await
+    }
+
+    /// An account for work in the background, whose calls keep the pace.
+    pub(crate) async fn paced(
+        host: &'a Host,
+        am: &'a AmEntry,
+        owner: &'a OwnerId,
+    ) -> Result<Self, UmaError> {
+        Self::open(host, am, owner, true).await
+    }
+
+    async fn open(
+        host: &'a Host,
+        am: &'a AmEntry,
+        owner: &'a OwnerId,
+        paced: bool,
+    ) -> Result<Self, UmaError> {
+        let keeper = host.inner.keeper(owner, am).await?;
+        let paced = paced.then(|| Arc::clone(&host.inner));
+        Ok(Self {
+            caller: Caller::new(am.client.clone(), keeper, paced),
             host,
             am,
             owner,
             found: None,
+            found_before: false,
+        })
+    }
+
+    /// What was found by looking around, to be used again in the same run.
+    pub(super) fn into_found(self) -> Option<Found> {
+        self.found
+    }
+
+    pub(super) fn with_found(mut self, found: Option<Found>) -> Self {
+        self.found_before = found.is_some();
+        self.found = found;
+        self
+    }
+
+    /// Looks around anew for a row that was tried since, if what was found is of before.
+    pub(super) fn doubt_found(&mut self, row: &MapRecord) {
+        if self.found_before && row.attempts > 0 {
+            self.found = None;
+            self.found_before = false;
         }
     }
 
     pub(super) async fn create(&self, map: &MapRecord) -> Result<RegisteredResource, UmaError> {
-        let client = &self.am.client;
-        let description = &self.describe(map);
-        self.keeper
-            .call(|pat| async move { client.create_resource(&pat, description).await })
-            .await
+        self.caller.create(&self.describe(map)).await
     }
 
     pub(super) async fn update(
@@ -60,34 +104,18 @@ impl<'a> Account<'a> {
         id: &ResourceId,
         map: &MapRecord,
     ) -> Result<RegisteredResource, UmaError> {
-        let client = &self.am.client;
-        let description = &self.describe(map);
-        self.keeper
-            .call(|pat| async move { client.update_resource(&pat, id, description).await })
-            .await
+        self.caller.update(id, &self.describe(map)).await
     }
 
     pub(super) async fn read(&self, id: &ResourceId) -> Result<ReadResource, UmaError> {
-        let client = &self.am.client;
-        self.keeper
-            .call(|pat| async move { client.read_resource(&pat, id).await })
-            .await
+        self.caller.read(id).await
     }
 
-    /// Deletes a registration. That the AM does not know it is what was wanted.
     pub(super) async fn delete(&self, id: &ResourceId) -> Result<(), UmaError> {
-        let client = &self.am.client;
-        let deleted = self
-            .keeper
-            .call(|pat| async move { client.delete_resource(&pat, id).await })
-            .await;
-        match deleted {
-            Err(error) if is_not_found(&error) => Ok(()),
-            deleted => deleted,
-        }
+        self.caller.delete(id).await
     }
 
-    fn describe(&self, map: &MapRecord) -> ResourceDescription {
+    pub(super) fn describe(&self, map: &MapRecord) -> ResourceDescription {
         let mut description =
             ResourceDescription::new(map.scopes.to_strings()).with_name(self.registered_name(map));
         description.description.clone_from(&map.description);
@@ -103,6 +131,13 @@ impl<'a> Account<'a> {
         let mut name: String = map.name.chars().take(room).collect();
         name.push_str(&ours);
         name
+    }
+
+    /// The marker in a registered name, if that is one of ours.
+    pub(super) fn marker_in<'n>(&self, name: &'n str) -> Option<&'n str> {
+        let (_, ours) = name.strip_suffix(']')?.rsplit_once(" [")?;
+        let (label, marker) = ours.rsplit_once('/')?;
+        (label == self.host.inner.own_label && !marker.is_empty()).then_some(marker)
     }
 
     /// Looks for a registration with a marker among those that no row stands for. The second value says whether not
@@ -138,11 +173,7 @@ impl<'a> Account<'a> {
     }
 
     async fn look_around(&self) -> Result<Found, Trouble> {
-        let client = &self.am.client;
-        let list = self
-            .keeper
-            .call(|pat| async move { client.list_resources(&pat).await })
-            .await?;
+        let list = self.caller.list().await?;
         let known = self.known_ids().await?;
         let mut all = list.complete;
         let mut named = Vec::new();
@@ -166,12 +197,22 @@ impl<'a> Account<'a> {
         Ok(Found { named, all })
     }
 
+    /// What the store knows of at this AM that the account's list may name.
+    pub(super) async fn holdings(&self) -> Result<Vec<Holding>, Trouble> {
+        let inner = &self.host.inner;
+        // Where the host is the owner, one list names the resources of all.
+        let all = inner.ams.owner_is_host(self.am.issuer());
+        let owner = (!all).then_some(self.owner);
+        Ok(inner.store.holdings(self.am.issuer(), owner).await?)
+    }
+
     async fn known_ids(&self) -> Result<HashSet<ResourceId>, Trouble> {
-        let maps = self.host.inner.store.maps_of(self.owner).await?;
-        Ok(maps
+        Ok(self
+            .holdings()
+            .await?
             .into_iter()
-            .filter(|map| map.issuer == *self.am.issuer())
-            .filter_map(|map| map.resource_id)
+            .filter(|holding| !holding.orphan)
+            .filter_map(|holding| holding.resource_id)
             .collect())
     }
 

@@ -17,7 +17,7 @@ pub(crate) struct Patience {
 
 impl Patience {
     /// An AM failed: 1 s, then twice as long each time, up to five minutes; longer if it says so, up to an hour.
-    pub(super) fn begin(&self, issuer: &Issuer, now: Instant, after: Option<Duration>) {
+    pub(crate) fn begin(&self, issuer: &Issuer, now: Instant, after: Option<Duration>) {
         let mut ams = self.ams.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = ams.entry(issuer.clone()).or_insert((0, now));
         let doubled = Duration::from_secs(1u64 << entry.0.min(10)).min(LONGEST_FOR_AM);
@@ -35,7 +35,7 @@ impl Patience {
     }
 
     /// Whether an AM may be asked again.
-    pub(super) fn is_over(&self, issuer: &Issuer, now: Instant) -> bool {
+    pub(crate) fn is_over(&self, issuer: &Issuer, now: Instant) -> bool {
         let ams = self.ams.lock().unwrap_or_else(PoisonError::into_inner);
         ams.get(issuer).is_none_or(|(_, until)| *until <= now)
     }

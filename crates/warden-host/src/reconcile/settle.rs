@@ -1,12 +1,13 @@
 //! What is to be done about a row, by its state.
 
-use uma_client::{ErrorKind as UmaKind, ResourceId};
+use uma_client::{ErrorKind as UmaKind, ResourceId, Scope};
 use url::Url;
 
 use super::Trouble;
 use super::account::{Account, is_not_found};
-use crate::Error;
+use crate::maps::uri_of_key;
 use crate::store::{MapRecord, Registered, RowState, Store as _};
+use crate::{Error, LostPolicy, Notice};
 
 /// What became of a row.
 #[derive(Debug)]
@@ -72,7 +73,7 @@ impl Account<'_> {
         self.confirm(map, id, updated.policy_uri).await
     }
 
-    /// Reads back what the AM has, and publishes the row if that is what was asked.
+    /// Publishes the row as the AM has it. Where the profile wants that, what the AM has is read back first.
     async fn confirm(
         &mut self,
         map: &MapRecord,
@@ -80,36 +81,15 @@ impl Account<'_> {
         policy_uri: Option<Url>,
     ) -> Result<Settled, Trouble> {
         let inner = &self.host.inner;
-        let read = match self.read(id).await {
-            Ok(read) => read,
-            Err(error) => {
-                inner
-                    .store
-                    .share_half_registered(map, id, inner.now())
-                    .await?;
-                return Err(error.into());
-            }
+        let policy_uri = if self.am.client.profile().reads_back {
+            policy_uri.or(self.read_back(map, id).await?)
+        } else {
+            policy_uri
         };
-        let has = &read.description.resource_scopes;
-        if !map
-            .scopes
-            .iter()
-            .all(|scope| has.iter().any(|one| one == scope.as_str()))
-        {
-            inner
-                .store
-                .share_half_registered(map, id, inner.now())
-                .await?;
-            return Err(uma_client::Error::new(
-                UmaKind::InvalidScope,
-                "the AM did not keep all scopes of a resource",
-            )
-            .into());
-        }
         let registered = Registered {
             resource_id: id.clone(),
             registered_name: self.registered_name(map),
-            policy_uri: policy_uri.or(read.policy_uri),
+            policy_uri,
         };
         let active = inner
             .store
@@ -128,6 +108,30 @@ impl Account<'_> {
             }
         }
         Ok(Settled::Active(Box::new(active)))
+    }
+
+    /// Reads back what the AM has; it must be what was asked.
+    async fn read_back(&self, map: &MapRecord, id: &ResourceId) -> Result<Option<Url>, Trouble> {
+        let inner = &self.host.inner;
+        let error = match self.read(id).await {
+            Ok(read) => {
+                let has = &read.description.resource_scopes;
+                let keeps = |scope: &Scope| has.iter().any(|one| one == scope.as_str());
+                if map.scopes.iter().all(keeps) {
+                    return Ok(read.policy_uri);
+                }
+                uma_client::Error::new(
+                    UmaKind::InvalidScope,
+                    "the AM did not keep all scopes of a resource",
+                )
+            }
+            Err(error) => error,
+        };
+        inner
+            .store
+            .share_half_registered(map, id, inner.now())
+            .await?;
+        Err(error.into())
     }
 
     /// The AM did not know the resource: found again, proved gone, or still unclear.
@@ -150,15 +154,39 @@ impl Account<'_> {
             Some(_) if self.am.client.profile().not_found_proves_absence => {
                 let lost = inner.store.share_lost(map, inner.now()).await?;
                 inner.publish().await?;
-                if lost {
-                    tracing::warn!(am = %self.am.issuer(), map = %map.id, "a shared resource is gone at its AM; it stays denied");
-                    return Ok(Settled::Lost);
+                if !lost {
+                    return Ok(Settled::MovedOn);
                 }
-                Ok(Settled::MovedOn)
+                tracing::warn!(am = %self.am.issuer(), map = %map.id, "a shared resource is gone at its AM; it stays denied");
+                self.lost(map).await
             }
             Some(error) => Err(error.into()),
             None => Err(Trouble::Unsure),
         }
+    }
+
+    /// What is lost waits for its owner, or is registered anew where that is the host's policy.
+    async fn lost(&mut self, map: &MapRecord) -> Result<Settled, Trouble> {
+        let inner = &self.host.inner;
+        if inner.lost == LostPolicy::Recreate
+            && inner.store.share_recreated(map, inner.now()).await?
+        {
+            inner.publish().await?;
+            let now = inner.store.map_at(&map.site, &map.path_key).await?;
+            if let Some(now) = now.filter(|now| now.id == map.id && now.state == RowState::Pending)
+            {
+                // It was just looked for.
+                return self.register(&now, true).await;
+            }
+            return Ok(Settled::MovedOn);
+        }
+        let notice = Notice::ResourceLost {
+            am: inner.ams.choice(&map.issuer),
+            uri: uri_of_key(&map.path_key),
+            name: map.name.clone(),
+        };
+        inner.notify.tell(&map.owner, notice);
+        Ok(Settled::Lost)
     }
 
     /// Tells the AM what has changed of an active resource.

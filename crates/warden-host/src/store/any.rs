@@ -1,13 +1,14 @@
 //! The stores that a host can run on, met in one type.
 
 use tower_warden::{MapId, OwnerId, Site};
-use uma_client::{Issuer, PatState, ResourceId, StoredPat};
+use uma_client::{ClientCredentials, Issuer, PatState, ResourceId, StoredPat};
 
 use super::{
-    AmRecord, Changes, ConnectionRecord, Intended, MapRecord, NewShare, Orphan, PendingConnect,
-    Registered, SqliteStore, Store,
+    AmRecord, Arrived, Attention, Changes, ConnectionRecord, Consent, Holding, Intended,
+    LeftoverRecord, MapRecord, MapsPage, MapsQuery, MoveBegun, MoveRecord, Moving, NewShare,
+    Orphan, PendingConnect, Registered, ResealedBatch, SealedRow, Severed, SqliteStore, Store,
 };
-use crate::{Error, ErrorKind, SealingKey};
+use crate::{Error, ErrorKind, KeyRing};
 
 /// Any of the stores. Clones share it.
 #[derive(Debug, Clone)]
@@ -18,22 +19,32 @@ pub enum AnyStore {
 }
 
 impl AnyStore {
-    /// Opens the store at a URL, brings its schema up to date, and checks that `key` is the one it is sealed with.
+    /// Opens the store at a URL, brings its schema up to date, and checks that `keys` hold those it is sealed with.
     ///
     /// `sqlite://FILE` makes the file, for its owner alone, if there is none; `sqlite::memory:` lives as long as the store.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Config`] for a URL that is none of these, [`ErrorKind::Store`] if the store can't be opened,
-    /// [`ErrorKind::StoreTooNew`] if a later version of this crate has written it, [`ErrorKind::Sealed`] for a wrong key.
-    pub async fn open(url: &str, key: SealingKey) -> Result<Self, Error> {
+    /// [`ErrorKind::StoreTooNew`] if a later version of this crate has written it, [`ErrorKind::Sealed`] for a wrong
+    /// or missing key.
+    pub async fn open(url: &str, keys: impl Into<KeyRing>) -> Result<Self, Error> {
         if url.starts_with("sqlite:") {
-            return SqliteStore::open(url, key).await.map(Self::Sqlite);
+            return SqliteStore::open(url, keys).await.map(Self::Sqlite);
         }
         Err(Error::new(
             ErrorKind::Config,
             "the database is given as `sqlite://FILE` or `sqlite::memory:`",
         ))
+    }
+}
+
+impl AnyStore {
+    /// Waits for what is under way, and closes the store. Every later call is an error.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite(store) => store.close().await,
+        }
     }
 }
 
@@ -47,9 +58,14 @@ macro_rules! hand_on {
     ($($name:ident($($arg:ident: $type:ty),*) -> $out:ty;)*) => {
         impl Store for AnyStore {
             $(async fn $name(&self, $($arg: $type),*) -> Result<$out, Error> {
-                match self {
+                #[cfg(test)]
+                crate::testing::crash_point().await;
+                let done = match self {
                     Self::Sqlite(store) => store.$name($($arg),*).await,
-                }
+                };
+                #[cfg(test)]
+                crate::testing::crash_point().await;
+                done
             })*
         }
     };
@@ -60,26 +76,49 @@ hand_on! {
     am_registered(am: &AmRecord, replaces: Option<&str>, now: i64) -> AmRecord;
     connect_begun(pending: &PendingConnect, now: i64) -> ();
     connect_answered(state_hash: &str) -> Option<PendingConnect>;
-    connected(owner: &OwnerId, issuer: &Issuer, pat: &StoredPat, now: i64) -> bool;
+    connected(owner: &OwnerId, issuer: &Issuer, consent: &Consent, now: i64) -> bool;
     connection(owner: &OwnerId) -> Option<ConnectionRecord>;
     pat(owner: &OwnerId, issuer: &Issuer) -> (PatState, i64);
     pat_renewed(owner: &OwnerId, issuer: &Issuer, consent: i64, pat: &StoredPat) -> bool;
     consent_ended(owner: &OwnerId, issuer: &Issuer, consent: i64) -> bool;
+    consent_unreadable(owner: &OwnerId, issuer: &Issuer) -> bool;
+    owner_client(owner: &OwnerId, issuer: &Issuer) -> Option<ClientCredentials>;
+    attention_due(now: i64, limit: u32) -> Vec<Attention>;
+    attended(attention: &Attention, next: Option<i64>, warned: bool) -> bool;
+    disconnected(owner: &OwnerId, issuer: &Issuer, now: i64) -> Option<Severed>;
+    connection_spent(owner: &OwnerId, issuer: &Issuer) -> Option<Severed>;
+    leftovers(owner: &OwnerId) -> Vec<LeftoverRecord>;
+    move_begun(owner: &OwnerId, to: &Issuer, consent: &Consent, now: i64) -> MoveBegun;
+    move_of(owner: &OwnerId) -> Option<MoveRecord>;
+    moves_due(now: i64, limit: u32) -> Vec<OwnerId>;
+    move_next(owner: &OwnerId, limit: u32) -> Vec<Moving>;
+    move_arrived(owner: &OwnerId, to: &Issuer, arrived: &[Arrived], now: i64) -> ();
+    move_failed(owner: &OwnerId, problem: &str, next_try: i64) -> ();
+    moved(owner: &OwnerId, now: i64) -> Option<u64>;
+    move_cancelled(owner: &OwnerId, now: i64) -> bool;
     share_intended(share: &NewShare, now: i64) -> Intended;
+    shares_intended(shares: &[NewShare], now: i64) -> Vec<Intended>;
+    share_stopped(owner: &OwnerId, site: &Site, path_key: &str, now: i64) -> Option<MapRecord>;
+    shares_stopped(owner: &OwnerId, paths: Option<&[(Site, String)]>, now: i64) -> Vec<MapRecord>;
     share_registered(map: &MapRecord, registered: &Registered, now: i64) -> Option<MapRecord>;
+    shares_registered(shares: &[(MapRecord, Registered)], now: i64) -> Vec<Option<MapRecord>>;
     share_half_registered(map: &MapRecord, id: &ResourceId, now: i64) -> ();
     share_failed(map: &MapRecord, problem: &str, next_try: i64) -> ();
     share_suspected(map: MapId, resource_id: &ResourceId, now: i64) -> bool;
     share_lost(map: &MapRecord, now: i64) -> bool;
-    share_stopped(owner: &OwnerId, site: &Site, path_key: &str, now: i64) -> Option<MapRecord>;
+    share_recreated(map: &MapRecord, now: i64) -> bool;
     registration_gone(map: &MapRecord, now: i64) -> ();
     orphan_gone(orphan: i64) -> ();
     orphan_failed(orphan: i64, next_try: i64) -> ();
     changes_since(epoch: i64) -> Changes;
     map_at(site: &Site, path_key: &str) -> Option<MapRecord>;
     maps_of(owner: &OwnerId) -> Vec<MapRecord>;
+    maps_page(owner: &OwnerId, query: &MapsQuery) -> MapsPage;
+    holdings(issuer: &Issuer, owner: Option<&OwnerId>) -> Vec<Holding>;
+    sharing_owners(after: &str, limit: u32) -> Vec<OwnerId>;
     ams_due(now: i64) -> Vec<Issuer>;
     maps_due(issuer: &Issuer, now: i64, limit: u32) -> Vec<MapRecord>;
     orphans_due(issuer: &Issuer, now: i64, limit: u32) -> Vec<Orphan>;
     swept(now: i64, tombstones_before: i64) -> ();
+    resealed(after: Option<&SealedRow>, limit: u32) -> ResealedBatch;
 }

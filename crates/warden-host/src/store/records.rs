@@ -1,10 +1,18 @@
 //! What goes into a store and comes out of it.
 
+mod leaving;
+mod pages;
+
 use tower_warden::{MapId, OwnerId, Site};
 use uma_client::{ClientCredentials, Issuer, ResourceId, Scopes, Secret};
 use url::Url;
 
 use crate::{ConnectionState, ReturnPath};
+
+pub use leaving::{
+    Arrived, Attention, Consent, LeftoverRecord, MoveBegun, MoveRecord, Moving, Severed,
+};
+pub use pages::{MapsPage, MapsQuery};
 
 /// An AM and this host's client there.
 #[derive(Debug, Clone)]
@@ -46,6 +54,8 @@ pub struct PendingConnect {
     pub redirect_uri: String,
     /// When it is too late.
     pub expires: i64,
+    /// Whether the answer begins a move of all that the owner shares, rather than a connection.
+    pub moves: bool,
 }
 
 /// An owner's connection.
@@ -58,6 +68,8 @@ pub struct ConnectionRecord {
     pub since: i64,
     /// Whether it works.
     pub state: ConnectionState,
+    /// When it ends, if it is known that nothing but the owner can prolong it.
+    pub ends: Option<i64>,
 }
 
 /// What an owner wants shared.
@@ -205,6 +217,8 @@ pub struct MapRecord {
     pub changed_epoch: i64,
     /// Since when it has been shared.
     pub created: i64,
+    /// Whether it is denied, whatever its state, since the owner has disconnected from the AM.
+    pub withheld: bool,
     /// Whether the row could not be understood as it stands; other fields are then stand-ins where need be. Such a row is
     /// denied and left alone.
     pub broken: bool,
@@ -228,6 +242,44 @@ pub struct Orphan {
     pub attempts: i64,
 }
 
+/// Something that may be at an AM, as far as the store knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Holding {
+    /// The map, if one stands for it; none for an orphan and for what is on its way here.
+    pub map: Option<MapId>,
+    /// The key of the path, with a map.
+    pub path_key: String,
+    /// The AM's id, if it is known.
+    pub resource_id: Option<ResourceId>,
+    /// The marker in its name.
+    pub marker: String,
+    /// Whether the map is active.
+    pub active: bool,
+    /// Whether it is an orphan.
+    pub orphan: bool,
+}
+
+/// Where sealing anew has come to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SealedRow {
+    pub(crate) owner: String,
+    pub(crate) am_key: String,
+}
+
+/// What became of a batch that was sealed anew.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ResealedBatch {
+    /// Rows sealed with the current key now.
+    pub done: u64,
+    /// Rows that can't be unsealed. Of a connection, the owner has to consent again.
+    pub unreadable: u64,
+    /// Where to go on; `None` when all is done.
+    pub next: Option<SealedRow>,
+}
+
 /// What changed for enforcement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -235,5 +287,31 @@ pub struct Changes {
     /// The epoch that these changes lead to.
     pub epoch: i64,
     /// The rows that changed.
-    pub maps: Vec<MapRecord>,
+    pub maps: Vec<EnforcedRecord>,
+}
+
+/// What enforcement has to know of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EnforcedRecord {
+    /// The host's key.
+    pub id: MapId,
+    /// The site.
+    pub site: Site,
+    /// The key of the path.
+    pub path_key: String,
+    /// Whether everything below is covered, too.
+    pub subtree: bool,
+    /// Whose it is.
+    pub owner: OwnerId,
+    /// The AM.
+    pub issuer: Issuer,
+    /// The AM's id, if it is known.
+    pub resource_id: Option<ResourceId>,
+    /// The scopes.
+    pub scopes: Scopes,
+    /// The state.
+    pub state: RowState,
+    /// Whether it is denied whatever its state: withheld, or not to be understood.
+    pub denied: bool,
 }

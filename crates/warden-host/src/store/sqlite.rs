@@ -1,7 +1,14 @@
 //! The embedded store: SQLite.
 
 mod ams;
+mod attend;
 mod connections;
+mod enforced;
+mod keys;
+mod leaving;
+mod moves;
+mod pages;
+mod pats;
 mod reading;
 mod rows;
 mod saga;
@@ -21,14 +28,15 @@ use sqlx::sqlite::{
 };
 use sqlx::{Sqlite, Transaction};
 use tower_warden::{MapId, OwnerId, Site};
-use uma_client::{Issuer, PatState, ResourceId, Secret, StoredPat};
+use uma_client::{ClientCredentials, Issuer, PatState, ResourceId, Secret, StoredPat};
 
 use super::{
-    AmRecord, Changes, ConnectionRecord, Intended, MapRecord, NewShare, Orphan, PendingConnect,
-    Registered, Store,
+    AmRecord, Arrived, Attention, Changes, ConnectionRecord, Consent, Holding, Intended,
+    LeftoverRecord, MapRecord, MapsPage, MapsQuery, MoveBegun, MoveRecord, Moving, NewShare,
+    Orphan, PendingConnect, Registered, ResealedBatch, SealedRow, Severed, Store,
 };
 use crate::seal::{Place, private_new};
-use crate::{Error, ErrorKind, SealingKey};
+use crate::{Error, ErrorKind, KeyRing};
 
 const BUSY: Duration = Duration::from_secs(5);
 const READERS: u32 = 4;
@@ -48,7 +56,7 @@ const CANARY_TEXT: &str = "the key fits";
 pub struct SqliteStore {
     writer: SqlitePool,
     reader: SqlitePool,
-    key: SealingKey,
+    keys: KeyRing,
 }
 
 impl SqliteStore {
@@ -57,14 +65,15 @@ impl SqliteStore {
     /// # Errors
     ///
     /// As for [`AnyStore::open`](super::AnyStore::open).
-    pub async fn open(url: &str, key: SealingKey) -> Result<Self, Error> {
+    pub async fn open(url: &str, keys: impl Into<KeyRing>) -> Result<Self, Error> {
+        let keys = keys.into();
         let store = if url == "sqlite::memory:" {
             let options = SqliteConnectOptions::from_str(url).or_store()?;
             let pool = pool(tuned(options), 1).await?;
             Self {
                 writer: pool.clone(),
                 reader: pool,
-                key,
+                keys,
             }
         } else {
             let path = file(url)?;
@@ -85,11 +94,11 @@ impl SqliteStore {
             Self {
                 writer: pool(options.clone(), 1).await?,
                 reader: pool(options, READERS).await?,
-                key,
+                keys,
             }
         };
         store.migrate().await?;
-        store.check_key().await?;
+        keys::check_keys(&store).await?;
         Ok(store)
     }
 
@@ -115,36 +124,6 @@ impl SqliteStore {
         })
     }
 
-    /// A wrong key is told now rather than by the first owner whose PAT can't be read.
-    async fn check_key(&self) -> Result<(), Error> {
-        let mut tx = self.write().await?;
-        let sealed: Option<Vec<u8>> =
-            sqlx::query_scalar("SELECT sealed FROM warden_canary WHERE id = 1")
-                .fetch_optional(&mut *tx)
-                .await
-                .or_store()?;
-        if let Some(sealed) = sealed {
-            return self
-                .key
-                .unseal(&CANARY, &sealed)
-                .map(drop)
-                .map_err(|error| {
-                    Error::new(
-                        ErrorKind::Sealed,
-                        "the sealing key is not the one that this database was sealed with",
-                    )
-                    .because(error)
-                });
-        }
-        let sealed = self.key.seal(&CANARY, &Secret::new(CANARY_TEXT))?;
-        sqlx::query("INSERT INTO warden_canary (id, sealed) VALUES (1, ?)")
-            .bind(sealed)
-            .execute(&mut *tx)
-            .await
-            .or_store()?;
-        tx.commit().await.or_store()
-    }
-
     /// Begins a transaction that writes. It takes the lock now: one that reads first and locks later could be refused
     /// with what it read no longer true.
     async fn write(&self) -> Result<Transaction<'static, Sqlite>, Error> {
@@ -158,13 +137,13 @@ impl SqliteStore {
 
     fn seal(&self, place: &Place<'_>, secret: Option<&Secret>) -> Result<Option<Vec<u8>>, Error> {
         secret
-            .map(|secret| self.key.seal(place, secret))
+            .map(|secret| self.keys.seal(place, secret))
             .transpose()
     }
 
     fn unseal(&self, place: &Place<'_>, sealed: Option<&[u8]>) -> Result<Option<Secret>, Error> {
         sealed
-            .map(|sealed| self.key.unseal(place, sealed))
+            .map(|sealed| self.keys.unseal(place, sealed))
             .transpose()
     }
 }
@@ -257,26 +236,49 @@ steps! {
     ams: am_registered(am: &AmRecord, replaces: Option<&str>, now: i64) -> AmRecord;
     connections: connect_begun(pending: &PendingConnect, now: i64) -> ();
     connections: connect_answered(state_hash: &str) -> Option<PendingConnect>;
-    connections: connected(owner: &OwnerId, issuer: &Issuer, pat: &StoredPat, now: i64) -> bool;
+    connections: connected(owner: &OwnerId, issuer: &Issuer, consent: &Consent, now: i64) -> bool;
     connections: connection(owner: &OwnerId) -> Option<ConnectionRecord>;
-    connections: pat(owner: &OwnerId, issuer: &Issuer) -> (PatState, i64);
-    connections: pat_renewed(owner: &OwnerId, issuer: &Issuer, consent: i64, pat: &StoredPat) -> bool;
-    connections: consent_ended(owner: &OwnerId, issuer: &Issuer, consent: i64) -> bool;
+    pats: pat(owner: &OwnerId, issuer: &Issuer) -> (PatState, i64);
+    pats: pat_renewed(owner: &OwnerId, issuer: &Issuer, consent: i64, pat: &StoredPat) -> bool;
+    pats: consent_ended(owner: &OwnerId, issuer: &Issuer, consent: i64) -> bool;
+    pats: consent_unreadable(owner: &OwnerId, issuer: &Issuer) -> bool;
+    pats: owner_client(owner: &OwnerId, issuer: &Issuer) -> Option<ClientCredentials>;
+    attend: attention_due(now: i64, limit: u32) -> Vec<Attention>;
+    attend: attended(attention: &Attention, next: Option<i64>, warned: bool) -> bool;
+    leaving: disconnected(owner: &OwnerId, issuer: &Issuer, now: i64) -> Option<Severed>;
+    leaving: connection_spent(owner: &OwnerId, issuer: &Issuer) -> Option<Severed>;
+    leaving: leftovers(owner: &OwnerId) -> Vec<LeftoverRecord>;
+    moves: move_begun(owner: &OwnerId, to: &Issuer, consent: &Consent, now: i64) -> MoveBegun;
+    moves: move_of(owner: &OwnerId) -> Option<MoveRecord>;
+    moves: moves_due(now: i64, limit: u32) -> Vec<OwnerId>;
+    moves: move_next(owner: &OwnerId, limit: u32) -> Vec<Moving>;
+    moves: move_arrived(owner: &OwnerId, to: &Issuer, arrived: &[Arrived], now: i64) -> ();
+    moves: move_failed(owner: &OwnerId, problem: &str, next_try: i64) -> ();
+    moves: moved(owner: &OwnerId, now: i64) -> Option<u64>;
+    moves: move_cancelled(owner: &OwnerId, now: i64) -> bool;
     saga: share_intended(share: &NewShare, now: i64) -> Intended;
+    saga: shares_intended(shares: &[NewShare], now: i64) -> Vec<Intended>;
     saga: share_stopped(owner: &OwnerId, site: &Site, path_key: &str, now: i64) -> Option<MapRecord>;
+    saga: shares_stopped(owner: &OwnerId, paths: Option<&[(Site, String)]>, now: i64) -> Vec<MapRecord>;
     settling: share_registered(map: &MapRecord, registered: &Registered, now: i64) -> Option<MapRecord>;
+    settling: shares_registered(shares: &[(MapRecord, Registered)], now: i64) -> Vec<Option<MapRecord>>;
     settling: share_half_registered(map: &MapRecord, id: &ResourceId, now: i64) -> ();
     settling: share_failed(map: &MapRecord, problem: &str, next_try: i64) -> ();
     settling: share_suspected(map: MapId, resource_id: &ResourceId, now: i64) -> bool;
     settling: share_lost(map: &MapRecord, now: i64) -> bool;
+    settling: share_recreated(map: &MapRecord, now: i64) -> bool;
     settling: registration_gone(map: &MapRecord, now: i64) -> ();
     settling: orphan_gone(orphan: i64) -> ();
     settling: orphan_failed(orphan: i64, next_try: i64) -> ();
     reading: changes_since(epoch: i64) -> Changes;
     reading: map_at(site: &Site, path_key: &str) -> Option<MapRecord>;
     reading: maps_of(owner: &OwnerId) -> Vec<MapRecord>;
+    pages: maps_page(owner: &OwnerId, query: &MapsQuery) -> MapsPage;
+    reading: holdings(issuer: &Issuer, owner: Option<&OwnerId>) -> Vec<Holding>;
+    reading: sharing_owners(after: &str, limit: u32) -> Vec<OwnerId>;
     reading: ams_due(now: i64) -> Vec<Issuer>;
     reading: maps_due(issuer: &Issuer, now: i64, limit: u32) -> Vec<MapRecord>;
     reading: orphans_due(issuer: &Issuer, now: i64, limit: u32) -> Vec<Orphan>;
     settling: swept(now: i64, tombstones_before: i64) -> ();
+    keys: resealed(after: Option<&SealedRow>, limit: u32) -> ResealedBatch;
 }

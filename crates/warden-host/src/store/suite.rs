@@ -1,6 +1,8 @@
 //! What every store must keep, tested for each of them by `store_suite!`.
 
 mod connections;
+mod leaving;
+mod many;
 mod shares;
 mod steps;
 
@@ -9,9 +11,11 @@ use std::time::{Duration, SystemTime};
 use tower_warden::{OwnerId, Site};
 use uma_client::{ClientCredentials, Issuer, ResourceId, Scopes, Secret, StoredPat};
 
-use super::{AmRecord, Intended, MapRecord, NewShare, Registered, Store};
+use super::{AmRecord, Consent, Intended, MapRecord, NewShare, Registered, Store};
 
 pub(crate) use connections::*;
+pub(crate) use leaving::*;
+pub(crate) use many::*;
 pub(crate) use shares::*;
 pub(crate) use steps::*;
 
@@ -28,6 +32,9 @@ macro_rules! store_suite {
             a_late_registration_is_not_forgotten, a_suspect_is_found_or_lost, a_deletion_that_comes_late_is_told,
             changes_are_followed, work_is_due_by_am_and_time, text_is_bytes, a_nul_is_refused,
             tombstones_are_swept_when_nothing_is_left, of_two_at_once_one_row_comes,
+            a_disconnect_wipes_and_withholds, a_move_switches_all_or_nothing, what_a_move_leaves_is_orphaned,
+            connections_are_tended_by_their_life, a_client_of_the_owners_is_kept, many_rows_go_in_one_step,
+            what_is_lost_is_made_anew_once, rows_come_in_pages, what_is_held_at_an_am_is_known,
         }
     };
     ($open:expr; $($case:ident),* $(,)?) => {
@@ -84,6 +91,11 @@ pub(crate) fn pat(token: &str) -> StoredPat {
         .with_scope(Some("uma_protection".into()))
 }
 
+/// A consent to that PAT.
+pub(crate) fn held(token: &str) -> Consent {
+    Consent::Pat(pat(token))
+}
+
 /// Both AMs known, and owners connected to `home`.
 pub(crate) async fn connected_owners(store: &impl Store, owners: &[OwnerId]) {
     for issuer in [home(), away()] {
@@ -95,7 +107,7 @@ pub(crate) async fn connected_owners(store: &impl Store, owners: &[OwnerId]) {
     for owner in owners {
         assert!(
             store
-                .connected(owner, &home(), &pat("pat-canary"), 10)
+                .connected(owner, &home(), &held("pat-canary"), 10)
                 .await
                 .unwrap()
         );

@@ -26,7 +26,7 @@ pub(crate) enum Fault {
     HangAfter,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct State {
     /// By owner and id.
     resources: BTreeMap<(String, String), Value>,
@@ -39,6 +39,13 @@ struct State {
     calls: usize,
     list_cap: Option<usize>,
     drops_scopes: bool,
+    /// The life of refresh tokens, in seconds, if the AM names it.
+    refresh_life: Option<u64>,
+    /// Whether tokens come without a refresh token.
+    without_refresh: bool,
+    /// The most calls that were under way at once, and those that are.
+    most_at_once: usize,
+    at_once: usize,
 }
 
 /// All AMs of a test, in memory. It outlives the hosts that speak to it.
@@ -51,6 +58,14 @@ pub(crate) struct FakeAm {
 impl FakeAm {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
+    }
+
+    /// Another AM in the same state.
+    pub(crate) fn fork(&self) -> Self {
+        Self {
+            state: Arc::new(Mutex::new(self.state().clone())),
+            hung: Arc::default(),
+        }
     }
 
     pub(crate) fn http(&self) -> Http {
@@ -83,6 +98,24 @@ impl FakeAm {
     /// Whether only the first scope of a description is kept.
     pub(crate) fn drop_scopes(&self, drops: bool) {
         self.state().drops_scopes = drops;
+    }
+
+    pub(crate) fn refresh_life(&self, seconds: Option<u64>) {
+        self.state().refresh_life = seconds;
+    }
+
+    pub(crate) fn without_refresh(&self) {
+        self.state().without_refresh = true;
+    }
+
+    /// The most calls that were under way at once.
+    pub(crate) fn most_at_once(&self) -> usize {
+        self.state().most_at_once
+    }
+
+    /// How many tokens live.
+    pub(crate) fn tokens(&self) -> usize {
+        self.state().tokens.len()
     }
 
     pub(crate) fn cap_list(&self, cap: Option<usize>) {
@@ -154,6 +187,13 @@ impl FakeAm {
             self.hung.notify_one();
             std::future::pending::<()>().await;
         };
+        {
+            let mut state = self.state();
+            state.at_once += 1;
+            state.most_at_once = state.most_at_once.max(state.at_once);
+        }
+        tokio::task::yield_now().await;
+        self.state().at_once -= 1;
         match fault {
             None => Ok(self.act(&request)),
             Some(Fault::Unreachable) => Err(TransportError::new(TransportErrorKind::Connect)),
@@ -187,7 +227,14 @@ impl FakeAm {
                 client["client_secret"] = json!("client-secret-canary");
                 reply(201, &client)
             }
-            "/token" => state.token(request.body()),
+            "/token" => state.token(request),
+            "/revoke" => {
+                let form: BTreeMap<String, String> = url::form_urlencoded::parse(request.body())
+                    .into_owned()
+                    .collect();
+                state.tokens.remove(&form["token"]);
+                reply(200, &Value::Null)
+            }
             "/permission" | "/introspect" => state.protected(request, |state, owner| {
                 let form: Value = serde_json::from_slice(request.body()).unwrap_or_default();
                 if path == "/introspect" {
@@ -219,17 +266,20 @@ impl FakeAm {
 }
 
 impl State {
-    fn token(&mut self, body: &[u8]) -> Response<Bytes> {
-        let form: BTreeMap<String, String> =
-            url::form_urlencoded::parse(body).into_owned().collect();
+    fn token(&mut self, request: &Request<Bytes>) -> Response<Bytes> {
+        let form: BTreeMap<String, String> = url::form_urlencoded::parse(request.body())
+            .into_owned()
+            .collect();
         let owner = match form["grant_type"].as_str() {
             "authorization_code" => {
                 assert!(form["code_verifier"].len() >= 43);
-                form["code"].strip_prefix("code-").map(str::to_owned)
+                let owner = form["code"].strip_prefix("code-");
+                owner.map(|owner| here(request, owner))
             }
             "refresh_token" if self.tokens.remove(&form["refresh_token"]) => {
                 form["refresh_token"].split('-').nth(1).map(str::to_owned)
             }
+            "client_credentials" => client_of(request).map(|client| here(request, &client)),
             _ => None,
         };
         let Some(owner) = owner else {
@@ -240,12 +290,17 @@ impl State {
             format!("pat-{owner}-{}-canary", self.numbered),
             format!("refresh-{owner}-{}-canary", self.numbered),
         );
-        self.tokens.extend([pat.clone(), refresh.clone()]);
-        reply(
-            200,
-            &json!({ "access_token": pat, "token_type": "Bearer", "expires_in": 3600, "refresh_token": refresh,
-                "scope": "uma_protection" }),
-        )
+        let mut answer = json!({ "access_token": pat, "token_type": "Bearer", "expires_in": 3600,
+            "scope": "uma_protection" });
+        self.tokens.insert(pat);
+        if !self.without_refresh && form["grant_type"] != "client_credentials" {
+            answer["refresh_token"] = json!(refresh);
+            self.tokens.insert(refresh);
+        }
+        if let Some(life) = self.refresh_life {
+            answer["refresh_expires_in"] = json!(life);
+        }
+        reply(200, &answer)
     }
 
     fn protected(
@@ -262,6 +317,8 @@ impl State {
             return reply(401, &json!({ "error": "invalid_token" }));
         }
         let owner = token.split('-').nth(1).unwrap().to_owned();
+        let (name, _) = owner.split_once('@').unwrap_or((&owner, ""));
+        assert_eq!(owner, here(request, name), "a PAT went to another AM");
         act(self, &owner)
     }
 
@@ -312,6 +369,25 @@ impl State {
     }
 }
 
+/// An owner as this AM knows one: `alice` at the first, `alice@other.example` elsewhere.
+fn here(request: &Request<Bytes>, owner: &str) -> String {
+    match request.uri().host().unwrap() {
+        "am.example" => owner.to_owned(),
+        host => format!("{owner}@{host}"),
+    }
+}
+
+/// The client that authenticates by HTTP Basic; its number stands in for a name.
+fn client_of(request: &Request<Bytes>) -> Option<String> {
+    use base64::Engine as _;
+    let basic = request.headers().get("authorization")?.to_str().ok()?;
+    let decoded = base64::engine::general_purpose::STANDARD
+        .decode(basic.strip_prefix("Basic ")?)
+        .ok()?;
+    let text = String::from_utf8(decoded).ok()?;
+    Some(text.split_once(':')?.0.replace('-', ""))
+}
+
 fn metadata(issuer: &str) -> Value {
     json!({
         "issuer": issuer,
@@ -320,6 +396,7 @@ fn metadata(issuer: &str) -> Value {
         "registration_endpoint": format!("{issuer}/register"),
         "introspection_endpoint": format!("{issuer}/introspect"),
         "permission_endpoint": format!("{issuer}/permission"),
+        "revocation_endpoint": format!("{issuer}/revoke"),
         "resource_registration_endpoint": format!("{issuer}/resources"),
         "authorization_response_iss_parameter_supported": true,
         "code_challenge_methods_supported": ["S256"],

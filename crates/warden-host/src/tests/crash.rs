@@ -1,10 +1,14 @@
-//! The process ends at every call to the AM, before and after the AM acts, and starts again on the same file.
+//! The process ends at every call to the AM, before and after the AM acts, and at every step of the store, before and after
+//! it is committed; and starts again on the same file.
 
 use std::time::Duration;
 
 use tower_warden::{Engine, MapState};
 
-use crate::testing::{FakeAm, Fault, alice, clock, connect, get, host_over, share, store, until};
+use crate::testing::{
+    FakeAm, Fault, OTHER_AM, alice, arm, clock, connect, disarm, get, host_over, move_there, share,
+    store, until,
+};
 use crate::{Host, ShareRequest};
 
 const PATH: &str = "/people/alice/a";
@@ -25,40 +29,83 @@ fn process(am: &FakeAm, url: &str, work: impl AsyncFnOnce(Host, Engine)) {
     runtime.shutdown_timeout(Duration::from_millis(1));
 }
 
-/// Prepares, then does `work` again and again, ended at each of its calls in each way, and checks each time.
-fn at_every_call(
+fn url_in(folder: &tempfile::TempDir) -> String {
+    format!("sqlite://{}", folder.path().join("host.db").display())
+}
+
+/// Where a process ends.
+#[derive(Debug, Clone, Copy)]
+enum Crash {
+    /// At a call to the AM, which the AM never gets, or whose answer never comes.
+    Call(Fault),
+    /// Before or after a step of the store.
+    Step,
+}
+
+/// Prepares, then does `work` again and again, ended at each of its calls in each way, and at each of its steps in the
+/// store, and checks each time.
+fn at_every_point(
     prepare: &impl AsyncFn(&Host, &FakeAm),
     work: &impl AsyncFn(&Host, &FakeAm),
     check: &impl AsyncFn(&Host, &Engine, &FakeAm),
 ) -> usize {
-    let mut calls = 0;
-    for fault in [Fault::HangBefore, Fault::HangAfter] {
+    let prepared = tempfile::tempdir().unwrap();
+    let prepared_am = FakeAm::default();
+    process(&prepared_am, &url_in(&prepared), async |host, _| {
+        connect(&host, &alice()).await;
+        prepare(&host, &prepared_am).await;
+        host.inner.store.close().await;
+    });
+    let mut points = 0;
+    for crash in [
+        Crash::Call(Fault::HangBefore),
+        Crash::Call(Fault::HangAfter),
+        Crash::Step,
+    ] {
         for n in 0.. {
             let folder = tempfile::tempdir().unwrap();
-            let url = format!("sqlite://{}", folder.path().join("host.db").display());
-            let am = FakeAm::default();
+            let url = url_in(&folder);
+            for file in std::fs::read_dir(prepared.path()).unwrap() {
+                let file = file.unwrap();
+                std::fs::copy(file.path(), folder.path().join(file.file_name())).unwrap();
+            }
+            let am = prepared_am.fork();
+            match crash {
+                Crash::Call(fault) => am.fail_nth(n, fault),
+                Crash::Step => {}
+            }
+            let hung = std::sync::Arc::clone(&am.hung);
             process(&am, &url, async |host, _| {
-                connect(&host, &alice()).await;
-                prepare(&host, &am).await;
+                if let Crash::Step = crash {
+                    // Behind the start of the host, which only reads.
+                    arm(n, hung);
+                }
+                work(&host, &am).await;
             });
-            am.fail_nth(n, fault);
-            process(&am, &url, async |host, _| work(&host, &am).await);
-            let came_about = am.mend();
+            let came_about = match crash {
+                Crash::Call(_) => am.mend(),
+                Crash::Step => disarm(),
+            };
             process(&am, &url, async |host, engine| {
                 check(&host, &engine, &am).await;
             });
             if !came_about {
-                assert!(n > 0, "the work makes calls");
+                assert!(n > 0, "there is something to be ended at");
                 break;
             }
-            calls += 1;
+            points += 1;
         }
     }
-    calls
+    points
 }
 
 async fn active_once(host: &Host, engine: &Engine, am: &FakeAm) {
-    let row = host.resource(&alice(), PATH).await.unwrap().unwrap();
+    let Some(row) = host.resource(&alice(), PATH).await.unwrap() else {
+        // Ended before anything was committed: then nothing is anywhere (G-01).
+        assert_eq!(get(engine, PATH).await, 0);
+        assert!(am.names("alice").is_empty());
+        return;
+    };
     let before = get(engine, PATH).await;
     assert!(
         before == 403 || (before == 401 && row.state == MapState::Active),
@@ -78,7 +125,7 @@ async fn active_once(host: &Host, engine: &Engine, am: &FakeAm) {
 
 #[test]
 fn sharing_survives() {
-    let calls = at_every_call(
+    let points = at_every_point(
         &async |_, _| {},
         &async |host, _| {
             share(host, PATH).await.unwrap();
@@ -86,15 +133,15 @@ fn sharing_survives() {
         &active_once,
     );
     assert!(
-        calls >= 6,
-        "discovery, creation, reading back, twice: {calls}"
+        points >= 14,
+        "discovery, creation, twice, and the steps: {points}"
     );
 }
 
 #[test]
 fn sharing_again_survives() {
     let changed = || ShareRequest::new(PATH, "Winter").scopes(["view"]);
-    at_every_call(
+    at_every_point(
         &async |host, _| {
             share(host, PATH).await.unwrap();
         },
@@ -106,14 +153,16 @@ fn sharing_again_survives() {
             let row = host.resource(&alice(), PATH).await.unwrap().unwrap();
             let at_am = am.description("alice", &row.resource_id.unwrap()).unwrap();
             assert_eq!(at_am["resource_scopes"], serde_json::json!(row.scopes));
-            assert_eq!(row.scopes, ["view"]);
+            // As it was, or as it was wanted; not in between.
+            assert!(row.scopes == ["view"] || row.scopes.len() == 3);
+            assert_eq!(row.name == "Winter", row.scopes == ["view"]);
         },
     );
 }
 
 #[test]
 fn stopping_survives() {
-    at_every_call(
+    at_every_point(
         &async |host, _| {
             share(host, PATH).await.unwrap();
         },
@@ -122,15 +171,26 @@ fn stopping_survives() {
             until(async || am.count("DELETE") == 1).await;
         },
         &async |host, engine, am| {
+            let stopped = get(engine, PATH).await == 0;
+            let shared = host.resource(&alice(), PATH).await.unwrap();
             assert_eq!(
-                get(engine, PATH).await,
-                0,
+                shared.is_none(),
+                stopped,
                 "the host's own from the commit on"
             );
+            if !stopped {
+                active_once(host, engine, am).await;
+                host.stop_sharing(&alice(), PATH).await.unwrap();
+            }
             host.reconcile().await.unwrap();
             assert!(am.names("alice").is_empty());
             assert!(host.resources(&alice()).await.unwrap().is_empty());
             // And what was stopped can be shared again.
+            until(async || {
+                host.reconcile().await.unwrap();
+                am.names("alice").is_empty()
+            })
+            .await;
             share(host, PATH).await.unwrap();
             active_once(host, engine, am).await;
         },
@@ -139,7 +199,7 @@ fn stopping_survives() {
 
 #[test]
 fn stopping_and_sharing_again_survives() {
-    at_every_call(
+    at_every_point(
         &async |host, am| {
             share(host, PATH).await.unwrap();
             am.fail("DELETE", Fault::Unreachable);
@@ -149,13 +209,20 @@ fn stopping_and_sharing_again_survives() {
         &async |host, _| {
             let _ = share(host, PATH).await;
         },
-        &active_once,
+        &async |host, engine, am| {
+            // Ended before it was shared again: stopped, as it was.
+            if host.resource(&alice(), PATH).await.unwrap().is_none() {
+                assert_eq!(get(engine, PATH).await, 0);
+                share(host, PATH).await.unwrap();
+            }
+            active_once(host, engine, am).await;
+        },
     );
 }
 
 #[test]
 fn reconciling_survives() {
-    let calls = at_every_call(
+    let points = at_every_point(
         &async |host, am| {
             am.fail("POST /resources", Fault::LostAnswer);
             share(host, PATH).await.unwrap_err();
@@ -166,8 +233,8 @@ fn reconciling_survives() {
         &active_once,
     );
     assert!(
-        calls >= 8,
-        "discovery, list, looking, telling, reading back, twice: {calls}"
+        points >= 18,
+        "discovery, list, looking, telling, twice, and the steps: {points}"
     );
 }
 
@@ -187,4 +254,121 @@ fn connecting_survives() {
             share(&host, PATH).await.unwrap();
         });
     }
+}
+
+/// The AM that a refusal names, with its status.
+async fn who_decides(engine: &Engine, path: &str) -> (u16, Option<String>) {
+    let request = http::Request::get(path).body(()).unwrap();
+    let head = tower_warden::RequestHead::of(&request);
+    let tower_warden::Verdict::Refuse(refusal) = engine.judge(&head).await else {
+        return (0, None);
+    };
+    let response = refusal.into_response::<bytes::Bytes>();
+    let named = response.headers().get("www-authenticate").map(|challenge| {
+        let text = challenge.to_str().unwrap();
+        let rest = text.split_once("as_uri=\"").unwrap().1;
+        rest.split_once('"').unwrap().0.to_owned()
+    });
+    (response.status().as_u16(), named)
+}
+
+/// C-05, G-16: at every point exactly one AM decides, and in the end all is at one, and nothing at the other.
+#[test]
+fn moving_survives() {
+    const SECOND: &str = "/people/alice/b";
+    let points = at_every_point(
+        &async |host, _| {
+            share(host, PATH).await.unwrap();
+            share(host, SECOND).await.unwrap();
+        },
+        &async |host, _| {
+            let _ = move_there(host, &alice()).await;
+            host.reconcile().await.unwrap();
+        },
+        &async |host, engine, am| {
+            let mut ams = Vec::new();
+            for path in [PATH, SECOND] {
+                let row = host.resource(&alice(), path).await.unwrap().unwrap();
+                let (status, named) = who_decides(engine, path).await;
+                assert_eq!((status, row.state), (401, MapState::Active));
+                assert_eq!(
+                    named.as_deref(),
+                    Some(row.am.as_str()),
+                    "it is who is asked"
+                );
+                ams.push(row.am);
+            }
+            assert_eq!(ams[0], ams[1], "all of it, or nothing");
+            for _ in 0..3 {
+                host.reconcile().await.unwrap();
+            }
+            assert!(host.moving(&alice()).await.unwrap().is_none());
+            let moved = who_decides(engine, PATH).await.1.unwrap() == OTHER_AM;
+            let counts = (
+                am.names("alice").len(),
+                am.names("alice@other.example").len(),
+            );
+            assert_eq!(counts, if moved { (0, 2) } else { (2, 0) });
+            assert!(host.leftovers(&alice()).await.unwrap().is_empty());
+        },
+    );
+    assert!(points >= 60, "{points}");
+}
+
+/// G-15: denied from the commit on, and nothing half-wiped.
+#[test]
+fn disconnecting_survives() {
+    at_every_point(
+        &async |host, _| {
+            share(host, PATH).await.unwrap();
+        },
+        &async |host, am| {
+            host.disconnect(&alice()).await.unwrap();
+            until(async || am.count("POST /revoke") == 2).await;
+        },
+        &async |host, engine, am| {
+            let connection = host.connection(&alice()).await.unwrap().unwrap();
+            let row = host.resource(&alice(), PATH).await.unwrap().unwrap();
+            let status = get(engine, PATH).await;
+            if row.withheld {
+                assert_eq!(connection.state, crate::ConnectionState::Disconnected);
+                assert_eq!(status, 403);
+                connect(host, &alice()).await;
+            } else {
+                assert_eq!(connection.state, crate::ConnectionState::Connected);
+                assert_eq!(status, 401);
+            }
+            active_once(host, engine, am).await;
+        },
+    );
+}
+
+/// Many at once: what was committed is denied, and becomes active; nothing is registered twice.
+#[test]
+fn sharing_many_survives() {
+    at_every_point(
+        &async |_, _| {},
+        &async |host, _| {
+            let requests = ["a", "b", "c"]
+                .map(|name| ShareRequest::new(format!("/people/alice/{name}"), name));
+            let bulk = host.share_many(&alice(), requests.into()).await.unwrap();
+            bulk.finished().await;
+        },
+        &async |host, engine, am| {
+            let before = host.resources(&alice()).await.unwrap();
+            assert!(before.is_empty() || before.len() == 3, "one transaction");
+            for row in &before {
+                let status = get(engine, &row.uri).await;
+                assert_eq!(status == 401, row.state == MapState::Active, "{status}");
+            }
+            host.reconcile().await.unwrap();
+            let after = host.resources(&alice()).await.unwrap();
+            assert!(after.iter().all(|row| row.state == MapState::Active));
+            assert_eq!(am.names("alice").len(), after.len());
+            assert_eq!(
+                host.reconcile().await.unwrap(),
+                crate::Reconciled::default()
+            );
+        },
+    );
 }

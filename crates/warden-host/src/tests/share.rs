@@ -59,6 +59,17 @@ async fn a_path_is_shared_and_stopped() {
 }
 
 #[tokio::test]
+async fn sharing_costs_one_call() {
+    let am = FakeAm::default();
+    let (host, _, _) = host(&am).await;
+    connect(&host, &alice()).await;
+    share(&host, PATH).await.unwrap();
+    am.log();
+    share(&host, "/people/alice/b").await.unwrap();
+    assert_eq!(am.log(), ["POST /resources"]);
+}
+
+#[tokio::test]
 async fn a_double_click_registers_once() {
     let am = FakeAm::default();
     let (host, _, _) = host(&am).await;
@@ -152,7 +163,10 @@ async fn an_am_in_trouble_leaves_the_path_guarded() {
 #[tokio::test]
 async fn what_the_am_does_not_keep_is_not_published() {
     let am = FakeAm::default();
-    let (host, engine, _) = host(&am).await;
+    let store = crate::testing::store("sqlite::memory:").await;
+    let clock = crate::testing::clock();
+    let settings = crate::testing::settings_read_back();
+    let (host, engine) = crate::testing::host_of(&am, store, &clock, settings).await;
     connect(&host, &alice()).await;
     am.fail("GET /resources/", Fault::Status(500, "server_error"));
     share(&host, PATH).await.unwrap_err();

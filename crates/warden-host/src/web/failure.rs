@@ -112,7 +112,11 @@ impl From<Error> for Failure {
         use StatusCode as S;
         let (status, heading, fixed) = match error.kind() {
             ErrorKind::NeedsConsent => (S::CONFLICT, text::CONSENT_HEADING, None),
-            ErrorKind::ConnectedElsewhere => (S::CONFLICT, text::ELSEWHERE_HEADING, None),
+            ErrorKind::ConnectedElsewhere
+            | ErrorKind::AlreadyThere
+            | ErrorKind::MoveUnderWay
+            | ErrorKind::CredentialsNeeded => (S::CONFLICT, text::ELSEWHERE_HEADING, None),
+            ErrorKind::TooMany => (S::TOO_MANY_REQUESTS, text::UNREACHABLE_HEADING, None),
             ErrorKind::AlreadyShared => (S::CONFLICT, text::UNGUARDED_HEADING, None),
             ErrorKind::NotYours => (
                 S::FORBIDDEN,

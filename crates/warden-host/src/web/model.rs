@@ -218,6 +218,7 @@ mod tests {
             subtree: false,
             policy_uri: policy.map(|policy| policy.parse().unwrap()),
             since: UNIX_EPOCH,
+            withheld: false,
         }
     }
 
@@ -263,6 +264,7 @@ mod tests {
             name: "Example AM".to_owned(),
             since: UNIX_EPOCH,
             state,
+            ends: None,
         };
         let works = connection(ConnectionState::Connected);
         let ended = connection(ConnectionState::NeedsConsent);

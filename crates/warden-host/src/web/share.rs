@@ -173,7 +173,9 @@ impl ShareForm {
 pub(crate) fn connect_hint(connection: Option<&Connection>) -> Option<&'static str> {
     match connection.map(|connection| connection.state) {
         None => Some(text::SHARE_CONNECT_FIRST),
-        Some(ConnectionState::NeedsConsent) => Some(text::SHARE_RECONNECT_FIRST),
+        Some(ConnectionState::NeedsConsent | ConnectionState::Disconnected) => {
+            Some(text::SHARE_RECONNECT_FIRST)
+        }
         Some(ConnectionState::Connected) => None,
     }
 }

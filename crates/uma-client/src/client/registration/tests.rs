@@ -333,7 +333,7 @@ async fn grant_types_of_the_profile_go_along() {
     });
     let (script, http) = script(move |_| answer(201, body.clone()));
     let mut profile = crate::AmProfile::keycloak();
-    profile.registration_form = crate::RegistrationForm::Rfc7591;
+    profile.registration_form = RegistrationForm::Rfc7591;
     let am = testing::builder(&http).profile(profile).build().unwrap();
     am.register(&asked(), None).await.unwrap();
     let grants = script.last().json()["grant_types"].clone();

@@ -24,7 +24,7 @@ struct RawAm {
 const SELECT: &str = "SELECT dialect, profile, client_id, client_auth, client_secret, secret_expires, \
      registration_token, registration_uri FROM warden_am WHERE am_key = ? AND issuer = ?";
 
-fn place<'a>(issuer: &'a Issuer, key: &'a str, column: &'static str) -> Place<'a> {
+pub(super) fn place<'a>(issuer: &'a Issuer, key: &'a str, column: &'static str) -> Place<'a> {
     Place {
         table: "warden_am",
         row: key,

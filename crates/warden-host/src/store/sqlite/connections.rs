@@ -1,31 +1,25 @@
 //! Owners, what they consented to, and what they have begun.
 
-use std::time::{Duration, SystemTime};
-
 use sqlx::{Sqlite, Transaction};
 use tower_warden::OwnerId;
-use uma_client::{Issuer, PatState, Secret, StoredPat, epoch_seconds};
+use uma_client::Issuer;
 
-use super::{OrStore as _, SqliteStore, storable};
+use super::moves::give_up_move;
+use super::pats::{place, write_pat};
+use super::{OrStore as _, SqliteStore, raise_epoch, storable};
 use crate::am_key::am_key;
 use crate::seal::Place;
-use crate::store::{ConnectionRecord, PendingConnect};
+use crate::store::{ConnectionRecord, Consent, PendingConnect};
 use crate::{ConnectionState, Error, ErrorKind, ReturnPath};
 
 /// Most authorizations that an owner can have begun at once.
 const MOST_BEGUN: i64 = 10;
 
-fn place<'a>(owner: &'a OwnerId, issuer: &'a Issuer, column: &'static str) -> Place<'a> {
-    Place {
-        table: "warden_connection",
-        row: owner.as_str(),
-        owner: owner.as_str(),
-        issuer: issuer.as_str(),
-        column,
-    }
-}
-
-fn verifier_place<'a>(state_hash: &'a str, owner: &'a str, issuer: &'a str) -> Place<'a> {
+pub(super) fn verifier_place<'a>(
+    state_hash: &'a str,
+    owner: &'a str,
+    issuer: &'a str,
+) -> Place<'a> {
     Place {
         table: "warden_pending_authorization",
         row: state_hash,
@@ -66,8 +60,8 @@ pub(super) async fn connect_begun(
     .or_store()?;
     sqlx::query(
         "INSERT INTO warden_pending_authorization \
-         (state_hash, owner, session_hash, am_key, verifier, return_path, redirect_uri, expires) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+         (state_hash, owner, session_hash, am_key, verifier, return_path, redirect_uri, expires, moves) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(&pending.state_hash)
     .bind(pending.owner.as_str())
@@ -77,6 +71,7 @@ pub(super) async fn connect_begun(
     .bind(pending.return_to.as_str())
     .bind(&pending.redirect_uri)
     .bind(pending.expires)
+    .bind(pending.moves)
     .execute(&mut *tx)
     .await
     .or_store()?;
@@ -92,6 +87,7 @@ struct RawPending {
     return_path: String,
     redirect_uri: String,
     expires: i64,
+    moves: bool,
 }
 
 pub(super) async fn connect_answered(
@@ -100,7 +96,8 @@ pub(super) async fn connect_answered(
 ) -> Result<Option<PendingConnect>, Error> {
     let mut tx = store.write().await?;
     let raw: Option<RawPending> = sqlx::query_as(
-        "SELECT p.owner, p.session_hash, a.issuer, p.verifier, p.return_path, p.redirect_uri, p.expires \
+        "SELECT p.owner, p.session_hash, a.issuer, p.verifier, p.return_path, p.redirect_uri, p.expires, \
+         p.moves \
          FROM warden_pending_authorization AS p JOIN warden_am AS a ON a.am_key = p.am_key \
          WHERE p.state_hash = ?",
     )
@@ -118,7 +115,7 @@ pub(super) async fn connect_answered(
         .or_store()?;
     // Used up before it is looked at any closer.
     tx.commit().await.or_store()?;
-    let verifier = store.key.unseal(
+    let verifier = store.keys.unseal(
         &verifier_place(state_hash, &raw.owner, &raw.issuer),
         &raw.verifier,
     )?;
@@ -137,6 +134,7 @@ pub(super) async fn connect_answered(
         return_to: ReturnPath::parse(&raw.return_path).ok_or_else(damaged)?,
         redirect_uri: raw.redirect_uri,
         expires: raw.expires,
+        moves: raw.moves,
     }))
 }
 
@@ -144,7 +142,7 @@ pub(super) async fn connected(
     store: &SqliteStore,
     owner: &OwnerId,
     issuer: &Issuer,
-    pat: &StoredPat,
+    consent: &Consent,
     now: i64,
 ) -> Result<bool, Error> {
     storable([owner.as_str()])?;
@@ -161,6 +159,16 @@ pub(super) async fn connected(
     if elsewhere > 0 {
         return Ok(false);
     }
+    let chosen: Option<Option<String>> =
+        sqlx::query_scalar("SELECT am_key FROM warden_owner WHERE owner = ?")
+            .bind(owner.as_str())
+            .fetch_optional(&mut *tx)
+            .await
+            .or_store()?;
+    if chosen.flatten().as_ref() != Some(&key) {
+        // Whoever goes somewhere else is no longer on the way.
+        give_up_move(&mut tx, owner, now).await?;
+    }
     sqlx::query(
         "INSERT INTO warden_owner (owner, am_key) VALUES (?, ?) \
          ON CONFLICT (owner) DO UPDATE SET am_key = excluded.am_key",
@@ -170,6 +178,44 @@ pub(super) async fn connected(
     .execute(&mut *tx)
     .await
     .or_store()?;
+    consented(store, &mut tx, owner, issuer, consent, now).await?;
+    // What was denied since the owner had disconnected is the AM's to decide again.
+    let withheld: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM warden_resource_map WHERE owner = ? AND am_key = ? AND withheld = 1",
+    )
+    .bind(owner.as_str())
+    .bind(&key)
+    .fetch_one(&mut *tx)
+    .await
+    .or_store()?;
+    if withheld > 0 {
+        let epoch = raise_epoch(&mut tx).await?;
+        sqlx::query(
+            "UPDATE warden_resource_map SET withheld = 0, changed_epoch = ?, updated = ? \
+             WHERE owner = ? AND am_key = ? AND withheld = 1",
+        )
+        .bind(epoch)
+        .bind(now)
+        .bind(owner.as_str())
+        .bind(&key)
+        .execute(&mut *tx)
+        .await
+        .or_store()?;
+    }
+    tx.commit().await.or_store()?;
+    Ok(true)
+}
+
+/// Keeps what an owner connects by, and makes due what waited for it. The owner's row is there.
+pub(super) async fn consented(
+    store: &SqliteStore,
+    tx: &mut Transaction<'static, Sqlite>,
+    owner: &OwnerId,
+    issuer: &Issuer,
+    consent: &Consent,
+    now: i64,
+) -> Result<(), Error> {
+    let key = am_key(issuer);
     sqlx::query(
         "INSERT INTO warden_connection (owner, am_key, since, consent, state) VALUES (?, ?, ?, 0, 'none') \
          ON CONFLICT (owner, am_key) DO NOTHING",
@@ -177,70 +223,52 @@ pub(super) async fn connected(
     .bind(owner.as_str())
     .bind(&key)
     .bind(now)
-    .execute(&mut *tx)
-    .await
-    .or_store()?;
-    sqlx::query(
-        "UPDATE warden_connection SET consent = consent + 1 WHERE owner = ? AND am_key = ?",
-    )
-    .bind(owner.as_str())
-    .bind(&key)
-    .execute(&mut *tx)
-    .await
-    .or_store()?;
-    write_pat(store, &mut tx, owner, issuer, pat).await?;
-    // What waited for this consent is due.
-    sqlx::query(
-        "UPDATE warden_resource_map SET next_try = 0, attempts = 0 WHERE owner = ? AND am_key = ?",
-    )
-    .bind(owner.as_str())
-    .bind(&key)
-    .execute(&mut *tx)
-    .await
-    .or_store()?;
-    sqlx::query(
-        "UPDATE warden_orphan SET next_try = 0, attempts = 0 WHERE owner = ? AND am_key = ?",
-    )
-    .bind(owner.as_str())
-    .bind(&key)
-    .execute(&mut *tx)
-    .await
-    .or_store()?;
-    tx.commit().await.or_store()?;
-    Ok(true)
-}
-
-async fn write_pat(
-    store: &SqliteStore,
-    tx: &mut Transaction<'static, Sqlite>,
-    owner: &OwnerId,
-    issuer: &Issuer,
-    pat: &StoredPat,
-) -> Result<(), Error> {
-    let access = store.seal(
-        &place(owner, issuer, "access_token"),
-        Some(&pat.access_token),
-    )?;
-    let refresh = store.seal(
-        &place(owner, issuer, "refresh_token"),
-        pat.refresh_token.as_ref(),
-    )?;
-    storable(pat.scope.as_deref())?;
-    sqlx::query(
-        "UPDATE warden_connection SET state = 'held', access_token = ?, issued = ?, access_expires = ?, \
-         refresh_token = ?, refresh_expires = ?, scope = ? WHERE owner = ? AND am_key = ?",
-    )
-    .bind(access)
-    .bind(epoch_seconds(pat.issued_at))
-    .bind(pat.expires_at.map(epoch_seconds))
-    .bind(refresh)
-    .bind(pat.refresh_expires_at.map(epoch_seconds))
-    .bind(pat.scope.as_deref())
-    .bind(owner.as_str())
-    .bind(am_key(issuer))
     .execute(&mut **tx)
     .await
     .or_store()?;
+    let client = match consent {
+        Consent::Client(client) => Some(client),
+        Consent::Pat(_) | Consent::Host => None,
+    };
+    storable(client.map(|client| client.client_id.as_str()))?;
+    let secret = store.seal(
+        &place(owner, issuer, "client_secret"),
+        client.and_then(|client| client.secret.as_ref()),
+    )?;
+    // `since` begins anew when the owner had disconnected.
+    sqlx::query(
+        "UPDATE warden_connection SET consent = consent + 1, warned = 0, prolongs = 1, attend_at = NULL, \
+         since = CASE WHEN state = 'none' THEN ? ELSE since END, state = 'held', \
+         client_id = ?, client_auth = ?, client_secret = ? WHERE owner = ? AND am_key = ?",
+    )
+    .bind(now)
+    .bind(client.map(|client| client.client_id.as_str()))
+    .bind(client.map(|client| client.auth.as_str()))
+    .bind(secret)
+    .bind(owner.as_str())
+    .bind(&key)
+    .execute(&mut **tx)
+    .await
+    .or_store()?;
+    if let Consent::Pat(pat) = consent {
+        write_pat(store, tx, owner, issuer, pat, true).await?;
+    }
+    for due in [
+        "UPDATE warden_resource_map SET next_try = 0, attempts = 0 WHERE owner = ? AND am_key = ?",
+        "UPDATE warden_orphan SET next_try = 0, attempts = 0 WHERE owner = ? AND am_key = ?",
+    ] {
+        sqlx::query(due)
+            .bind(owner.as_str())
+            .bind(&key)
+            .execute(&mut **tx)
+            .await
+            .or_store()?;
+    }
+    sqlx::query("UPDATE warden_move SET next_try = 0, attempts = 0 WHERE owner = ?")
+        .bind(owner.as_str())
+        .execute(&mut **tx)
+        .await
+        .or_store()?;
     Ok(())
 }
 
@@ -249,6 +277,11 @@ struct RawConnection {
     issuer: String,
     since: i64,
     state: String,
+    prolongs: bool,
+    refreshes: bool,
+    access_expires: Option<i64>,
+    refresh_expires: Option<i64>,
+    withheld: bool,
 }
 
 pub(super) async fn connection(
@@ -256,7 +289,11 @@ pub(super) async fn connection(
     owner: &OwnerId,
 ) -> Result<Option<ConnectionRecord>, Error> {
     let raw: Option<RawConnection> = sqlx::query_as(
-        "SELECT a.issuer, c.since, c.state FROM warden_owner AS o \
+        "SELECT a.issuer, c.since, c.state, c.prolongs, c.refresh_token IS NOT NULL AS refreshes, \
+         c.access_expires, c.refresh_expires, \
+         EXISTS (SELECT 1 FROM warden_resource_map AS m WHERE m.owner = o.owner AND m.am_key = o.am_key \
+                 AND m.withheld = 1 AND m.state <> 'tombstone') AS withheld \
+         FROM warden_owner AS o \
          JOIN warden_connection AS c ON c.owner = o.owner AND c.am_key = o.am_key \
          JOIN warden_am AS a ON a.am_key = o.am_key WHERE o.owner = ?",
     )
@@ -270,127 +307,23 @@ pub(super) async fn connection(
     let issuer = Issuer::parse(&raw.issuer).map_err(|error| {
         Error::new(ErrorKind::Store, "the stored AM can't be understood").because(error)
     })?;
+    let state = match raw.state.as_str() {
+        "held" => ConnectionState::Connected,
+        "none" if raw.withheld => ConnectionState::Disconnected,
+        // Nothing is left to decide about.
+        "none" => return Ok(None),
+        // Whatever is not a PAT in hand takes a consent.
+        _ => ConnectionState::NeedsConsent,
+    };
+    let ends = match (raw.refreshes, raw.prolongs) {
+        (true, true) => None,
+        (true, false) => raw.refresh_expires,
+        (false, _) => raw.access_expires,
+    };
     Ok(Some(ConnectionRecord {
         issuer,
         since: raw.since,
-        // Whatever is not a PAT in hand takes a consent.
-        state: match raw.state.as_str() {
-            "held" => ConnectionState::Connected,
-            _ => ConnectionState::NeedsConsent,
-        },
+        state,
+        ends,
     }))
-}
-
-#[derive(sqlx::FromRow)]
-struct RawPat {
-    consent: i64,
-    state: String,
-    access_token: Option<Vec<u8>>,
-    issued: Option<i64>,
-    access_expires: Option<i64>,
-    refresh_token: Option<Vec<u8>>,
-    refresh_expires: Option<i64>,
-    scope: Option<String>,
-}
-
-pub(super) async fn pat(
-    store: &SqliteStore,
-    owner: &OwnerId,
-    issuer: &Issuer,
-) -> Result<(PatState, i64), Error> {
-    let raw: Option<RawPat> = sqlx::query_as(
-        "SELECT consent, state, access_token, issued, access_expires, refresh_token, refresh_expires, scope \
-         FROM warden_connection WHERE owner = ? AND am_key = ?",
-    )
-    .bind(owner.as_str())
-    .bind(am_key(issuer))
-    .fetch_optional(&store.reader)
-    .await
-    .or_store()?;
-    let Some(raw) = raw else {
-        return Ok((PatState::None, 0));
-    };
-    let unsealed = |column, sealed: Option<&[u8]>| -> Result<Option<Secret>, Error> {
-        store.unseal(&place(owner, issuer, column), sealed)
-    };
-    let state = match (raw.state.as_str(), raw.access_token.as_deref()) {
-        ("none", _) => PatState::None,
-        ("held", Some(sealed)) => {
-            let Some(access_token) = unsealed("access_token", Some(sealed))? else {
-                return Ok((PatState::NeedsConsent, raw.consent));
-            };
-            let mut pat = StoredPat::new(access_token, time(raw.issued.unwrap_or(0)));
-            pat.expires_at = raw.access_expires.map(time);
-            pat.refresh_token = unsealed("refresh_token", raw.refresh_token.as_deref())?;
-            pat.refresh_expires_at = raw.refresh_expires.map(time);
-            pat.scope = raw.scope;
-            PatState::Held(pat)
-        }
-        _ => PatState::NeedsConsent,
-    };
-    Ok((state, raw.consent))
-}
-
-/// A stored time. What no clock can say is the epoch: long over.
-fn time(seconds: i64) -> SystemTime {
-    u64::try_from(seconds)
-        .ok()
-        .and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)))
-        .unwrap_or(SystemTime::UNIX_EPOCH)
-}
-
-/// Whether the consent is still the one that the caller goes by.
-async fn is_current(
-    tx: &mut Transaction<'static, Sqlite>,
-    owner: &OwnerId,
-    issuer: &Issuer,
-    consent: i64,
-) -> Result<bool, Error> {
-    let current: Option<i64> =
-        sqlx::query_scalar("SELECT consent FROM warden_connection WHERE owner = ? AND am_key = ?")
-            .bind(owner.as_str())
-            .bind(am_key(issuer))
-            .fetch_optional(&mut **tx)
-            .await
-            .or_store()?;
-    Ok(current == Some(consent))
-}
-
-pub(super) async fn pat_renewed(
-    store: &SqliteStore,
-    owner: &OwnerId,
-    issuer: &Issuer,
-    consent: i64,
-    pat: &StoredPat,
-) -> Result<bool, Error> {
-    let mut tx = store.write().await?;
-    if !is_current(&mut tx, owner, issuer, consent).await? {
-        return Ok(false);
-    }
-    write_pat(store, &mut tx, owner, issuer, pat).await?;
-    tx.commit().await.or_store()?;
-    Ok(true)
-}
-
-pub(super) async fn consent_ended(
-    store: &SqliteStore,
-    owner: &OwnerId,
-    issuer: &Issuer,
-    consent: i64,
-) -> Result<bool, Error> {
-    let mut tx = store.write().await?;
-    if !is_current(&mut tx, owner, issuer, consent).await? {
-        return Ok(false);
-    }
-    sqlx::query(
-        "UPDATE warden_connection SET state = 'needs_consent', access_token = NULL, issued = NULL, \
-         access_expires = NULL, refresh_token = NULL, refresh_expires = NULL WHERE owner = ? AND am_key = ?",
-    )
-    .bind(owner.as_str())
-    .bind(am_key(issuer))
-    .execute(&mut *tx)
-    .await
-    .or_store()?;
-    tx.commit().await.or_store()?;
-    Ok(true)
 }

@@ -1,13 +1,27 @@
 //! What is read.
 
-use tower_warden::{OwnerId, Site};
+use tower_warden::{MapId, OwnerId, Site};
 use uma_client::{Issuer, ResourceId};
 
+use super::enforced::{RawEnforced, Reader};
 use super::rows::{RawMap, at_path, select_maps};
 use super::{OrStore as _, SqliteStore};
 use crate::Error;
 use crate::am_key::am_key;
-use crate::store::{Changes, MapRecord, Orphan};
+use crate::store::{Changes, Holding, MapRecord, Orphan};
+
+/// Whether the host may act for the owner of a row at its AM. Without that, work there has to wait.
+macro_rules! held {
+    ($row:literal) => {
+        concat!(
+            "EXISTS (SELECT 1 FROM warden_connection AS c WHERE c.owner = ",
+            $row,
+            ".owner AND c.am_key = ",
+            $row,
+            ".am_key AND c.state = 'held')"
+        )
+    };
+}
 
 fn records(rows: Vec<RawMap>) -> Vec<MapRecord> {
     rows.into_iter().filter_map(RawMap::record).collect()
@@ -25,17 +39,23 @@ pub(super) async fn changes_since(store: &SqliteStore, epoch: i64) -> Result<Cha
             maps: Vec::new(),
         });
     }
-    let rows = sqlx::query_as(select_maps!(
-        "WHERE m.changed_epoch > ? AND (m.state <> 'tombstone' OR ? > 0)"
-    ))
+    let rows: Vec<RawEnforced> = sqlx::query_as(
+        "SELECT m.id, m.site, m.path_key, m.subtree, m.owner, a.issuer, m.resource_id, m.scopes, m.state, m.withheld \
+         FROM warden_resource_map AS m JOIN warden_am AS a ON a.am_key = m.am_key \
+         WHERE m.changed_epoch > ? AND (m.state <> 'tombstone' OR ? > 0)",
+    )
     .bind(epoch)
     .bind(epoch)
     .fetch_all(&mut *tx)
     .await
     .or_store()?;
+    let mut read = Reader::default();
     Ok(Changes {
         epoch: now,
-        maps: records(rows),
+        maps: rows
+            .into_iter()
+            .filter_map(|row| read.record(row))
+            .collect(),
     })
 }
 
@@ -59,14 +79,16 @@ pub(super) async fn maps_of(store: &SqliteStore, owner: &OwnerId) -> Result<Vec<
 }
 
 pub(super) async fn ams_due(store: &SqliteStore, now: i64) -> Result<Vec<Issuer>, Error> {
-    let issuers: Vec<String> = sqlx::query_scalar(
+    let issuers: Vec<String> = sqlx::query_scalar(concat!(
         "SELECT a.issuer FROM warden_am AS a WHERE \
          EXISTS (SELECT 1 FROM warden_resource_map AS m WHERE m.am_key = a.am_key AND m.next_try <= ? AND \
            (m.state IN ('pending', 'suspect') OR (m.state = 'active' AND m.synced = 0) OR \
-            (m.state = 'tombstone' AND (m.resource_id IS NOT NULL OR m.perhaps = 1)))) \
-         OR EXISTS (SELECT 1 FROM warden_orphan AS o WHERE o.am_key = a.am_key AND o.next_try <= ?) \
-         ORDER BY a.issuer",
-    )
+            (m.state = 'tombstone' AND (m.resource_id IS NOT NULL OR m.perhaps = 1))) AND ",
+        held!("m"),
+        ") OR EXISTS (SELECT 1 FROM warden_orphan AS o WHERE o.am_key = a.am_key AND o.next_try <= ? AND ",
+        held!("o"),
+        ") ORDER BY a.issuer"
+    ))
     .bind(now)
     .bind(now)
     .fetch_all(&store.reader)
@@ -84,11 +106,14 @@ pub(super) async fn maps_due(
     now: i64,
     limit: u32,
 ) -> Result<Vec<MapRecord>, Error> {
-    let rows = sqlx::query_as(select_maps!(
-        "WHERE m.am_key = ? AND m.next_try <= ? AND \
-         (m.state IN ('pending', 'suspect') OR (m.state = 'active' AND m.synced = 0) OR \
-          (m.state = 'tombstone' AND (m.resource_id IS NOT NULL OR m.perhaps = 1))) \
-         ORDER BY m.next_try, m.id LIMIT ?"
+    let rows = sqlx::query_as(concat!(
+        select_maps!(
+            "WHERE m.am_key = ? AND m.next_try <= ? AND \
+             (m.state IN ('pending', 'suspect') OR (m.state = 'active' AND m.synced = 0) OR \
+              (m.state = 'tombstone' AND (m.resource_id IS NOT NULL OR m.perhaps = 1))) AND "
+        ),
+        held!("m"),
+        " ORDER BY m.next_try, m.id LIMIT ?"
     ))
     .bind(am_key(issuer))
     .bind(now)
@@ -117,10 +142,12 @@ pub(super) async fn orphans_due(
     now: i64,
     limit: u32,
 ) -> Result<Vec<Orphan>, Error> {
-    let rows: Vec<RawOrphan> = sqlx::query_as(
-        "SELECT id, owner, resource_id, marker, attempts FROM warden_orphan \
-         WHERE am_key = ? AND next_try <= ? ORDER BY next_try, id LIMIT ?",
-    )
+    let rows: Vec<RawOrphan> = sqlx::query_as(concat!(
+        "SELECT o.id, o.owner, o.resource_id, o.marker, o.attempts FROM warden_orphan AS o \
+         WHERE o.am_key = ? AND o.next_try <= ? AND ",
+        held!("o"),
+        " ORDER BY o.next_try, o.id LIMIT ?"
+    ))
     .bind(am_key(issuer))
     .bind(now)
     .bind(limit)
@@ -138,4 +165,66 @@ pub(super) async fn orphans_due(
             attempts: row.attempts,
         })
         .collect())
+}
+
+pub(super) async fn holdings(
+    store: &SqliteStore,
+    issuer: &Issuer,
+    owner: Option<&OwnerId>,
+) -> Result<Vec<Holding>, Error> {
+    type Row = (Option<i64>, String, Option<String>, String, bool, bool);
+    let (key, owner) = (am_key(issuer), owner.map_or("", OwnerId::as_str));
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT id, path_key, resource_id, marker, state = 'active' AS active, FALSE AS orphan FROM warden_resource_map \
+           WHERE am_key = ? AND (? = '' OR owner = ?) \
+         UNION ALL SELECT NULL, '', resource_id, marker, FALSE, TRUE FROM warden_orphan \
+           WHERE am_key = ? AND (? = '' OR owner = ?) \
+         UNION ALL SELECT NULL, '', v.resource_id, v.marker, FALSE, FALSE FROM warden_moving AS v \
+           JOIN warden_move AS w ON w.owner = v.owner WHERE w.to_am = ? AND (? = '' OR v.owner = ?)",
+    )
+    .bind(&key)
+    .bind(owner)
+    .bind(owner)
+    .bind(&key)
+    .bind(owner)
+    .bind(owner)
+    .bind(&key)
+    .bind(owner)
+    .bind(owner)
+    .fetch_all(&store.reader)
+    .await
+    .or_store()?;
+    Ok(rows
+        .into_iter()
+        .map(
+            |(map, path_key, resource_id, marker, active, orphan)| Holding {
+                map: map.map(|id| MapId::new(id.unsigned_abs())),
+                path_key,
+                resource_id: resource_id.and_then(|id| ResourceId::parse(&id).ok()),
+                marker,
+                active,
+                orphan,
+            },
+        )
+        .collect())
+}
+
+pub(super) async fn sharing_owners(
+    store: &SqliteStore,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<OwnerId>, Error> {
+    let owners: Vec<String> = sqlx::query_scalar(
+        "SELECT o.owner FROM warden_owner AS o WHERE o.owner > ? \
+         AND EXISTS (SELECT 1 FROM warden_connection AS c WHERE c.owner = o.owner AND c.am_key = o.am_key \
+                     AND c.state = 'held') \
+         AND EXISTS (SELECT 1 FROM warden_resource_map AS m WHERE m.owner = o.owner AND m.state = 'active') \
+         ORDER BY o.owner LIMIT ?",
+    )
+    .bind(after)
+    .bind(limit)
+    .fetch_all(&store.reader)
+    .await
+    .or_store()?;
+    Ok(owners.into_iter().map(OwnerId::new).collect())
 }

@@ -15,7 +15,7 @@ macro_rules! map_columns {
     () => {
         "m.id, m.site, m.path_key, m.subtree, m.owner, a.issuer, m.resource_id, m.marker, m.name, \
          m.registered_name, m.description, m.icon_uri, m.scopes, m.policy_uri, m.state, m.synced, \
-         m.perhaps, m.problem, m.attempts, m.generation, m.changed_epoch, m.created"
+         m.perhaps, m.problem, m.attempts, m.generation, m.changed_epoch, m.created, m.withheld"
     };
 }
 pub(super) use map_columns;
@@ -57,6 +57,7 @@ pub(super) struct RawMap {
     generation: i64,
     changed_epoch: i64,
     created: i64,
+    withheld: bool,
 }
 
 impl RawMap {
@@ -121,12 +122,13 @@ impl RawMap {
             generation: self.generation,
             changed_epoch: self.changed_epoch,
             created: self.created,
+            withheld: self.withheld,
             broken,
         })
     }
 }
 
-fn scopes_from_json(json: &str) -> Option<Scopes> {
+pub(super) fn scopes_from_json(json: &str) -> Option<Scopes> {
     let texts: Vec<String> = serde_json::from_str(json).ok()?;
     Scopes::parse(texts.iter().map(String::as_str)).ok()
 }

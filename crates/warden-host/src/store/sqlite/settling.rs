@@ -6,7 +6,7 @@ use uma_client::ResourceId;
 use url::Url;
 
 use super::rows::with_id;
-use super::saga::orphan;
+use super::saga::{orphan, raised};
 use super::{OrStore as _, SqliteStore, raise_epoch, storable};
 use crate::Error;
 use crate::store::{MapRecord, Registered, RowState};
@@ -17,9 +17,38 @@ pub(super) async fn share_registered(
     registered: &Registered,
     now: i64,
 ) -> Result<Option<MapRecord>, Error> {
-    storable([registered.registered_name.as_str()])?;
+    let one = [(map.clone(), registered.clone())];
+    Ok(shares_registered(store, &one, now).await?.pop().flatten())
+}
+
+pub(super) async fn shares_registered(
+    store: &SqliteStore,
+    shares: &[(MapRecord, Registered)],
+    now: i64,
+) -> Result<Vec<Option<MapRecord>>, Error> {
+    storable(
+        shares
+            .iter()
+            .map(|(_, registered)| registered.registered_name.as_str()),
+    )?;
     let mut tx = store.write().await?;
-    let row = with_id(&mut tx, map.id).await?;
+    let mut epoch = None;
+    let mut kept = Vec::with_capacity(shares.len());
+    for (map, registered) in shares {
+        kept.push(register(&mut tx, map, registered, &mut epoch, now).await?);
+    }
+    tx.commit().await.or_store()?;
+    Ok(kept)
+}
+
+async fn register(
+    tx: &mut Transaction<'static, Sqlite>,
+    map: &MapRecord,
+    registered: &Registered,
+    epoch: &mut Option<i64>,
+    now: i64,
+) -> Result<Option<MapRecord>, Error> {
+    let row = with_id(tx, map.id).await?;
     let current = row.as_ref().filter(|row| {
         row.generation == map.generation
             && matches!(
@@ -28,15 +57,14 @@ pub(super) async fn share_registered(
             )
     });
     let Some(current) = current else {
-        moved_on(&mut tx, map, row.as_ref(), &registered.resource_id, now).await?;
-        tx.commit().await.or_store()?;
+        moved_on(tx, map, row.as_ref(), &registered.resource_id, now).await?;
         return Ok(None);
     };
     // Telling the AM a new name is nothing to enforcement.
     let enforced_changed = current.state != RowState::Active
         || current.resource_id.as_ref() != Some(&registered.resource_id);
     let epoch = if enforced_changed {
-        raise_epoch(&mut tx).await?
+        raised(tx, epoch).await?
     } else {
         current.changed_epoch
     };
@@ -51,12 +79,10 @@ pub(super) async fn share_registered(
     .bind(epoch)
     .bind(now)
     .bind(map.id.get().cast_signed())
-    .execute(&mut *tx)
+    .execute(&mut **tx)
     .await
     .or_store()?;
-    let map = with_id(&mut tx, map.id).await?;
-    tx.commit().await.or_store()?;
-    Ok(map)
+    with_id(tx, map.id).await
 }
 
 pub(super) async fn share_half_registered(
@@ -193,6 +219,38 @@ pub(super) async fn share_lost(
     sqlx::query(
         "UPDATE warden_resource_map SET state = 'lost', resource_id = NULL, policy_uri = NULL, problem = NULL, \
          attempts = 0, changed_epoch = ?, updated = ? WHERE id = ?",
+    )
+    .bind(epoch)
+    .bind(now)
+    .bind(map.id.get().cast_signed())
+    .execute(&mut *tx)
+    .await
+    .or_store()?;
+    tx.commit().await.or_store()?;
+    Ok(true)
+}
+
+pub(super) async fn share_recreated(
+    store: &SqliteStore,
+    map: &MapRecord,
+    now: i64,
+) -> Result<bool, Error> {
+    let mut tx = store.write().await?;
+    let found: Option<i64> = sqlx::query_scalar(
+        "SELECT id FROM warden_resource_map WHERE id = ? AND generation = ? AND state = 'lost'",
+    )
+    .bind(map.id.get().cast_signed())
+    .bind(map.generation)
+    .fetch_optional(&mut *tx)
+    .await
+    .or_store()?;
+    if found.is_none() {
+        return Ok(false);
+    }
+    let epoch = raise_epoch(&mut tx).await?;
+    sqlx::query(
+        "UPDATE warden_resource_map SET state = 'pending', synced = 0, perhaps = 1, attempts = 0, next_try = 0, \
+         generation = generation + 1, changed_epoch = ?, updated = ? WHERE id = ?",
     )
     .bind(epoch)
     .bind(now)

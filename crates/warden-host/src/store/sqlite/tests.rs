@@ -3,9 +3,10 @@
 use tempfile::TempDir;
 
 use super::*;
+use crate::SealingKey;
 use crate::store::RowState;
 use crate::store::suite::{
-    self, alice, bob, connected_owners, home, intend, pat, row, share_of, shared,
+    self, alice, bob, connected_owners, held, home, intend, row, share_of, shared,
 };
 
 fn key() -> SealingKey {
@@ -90,7 +91,11 @@ async fn a_wrong_key_refuses_to_start() {
 #[tokio::test]
 async fn a_later_schema_is_refused() {
     let (store, folder) = in_file().await;
-    sql(&store, "UPDATE warden_migrations SET version = 99").await;
+    sql(
+        &store,
+        "UPDATE warden_migrations SET version = 99 WHERE version = 2",
+    )
+    .await;
     store.close().await;
     let error = SqliteStore::open(&url(&folder), key()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::StoreTooNew);
@@ -114,7 +119,7 @@ async fn ciphertexts_cant_be_swapped() {
     let (store, _folder) = in_file().await;
     connected_owners(&store, &[alice()]).await;
     store
-        .connected(&bob(), &home(), &pat("bobs"), 10)
+        .connected(&bob(), &home(), &held("bobs"), 10)
         .await
         .unwrap();
     sql(
@@ -162,6 +167,7 @@ async fn no_secret_is_in_the_files() {
         return_to: crate::ReturnPath::parse("/").unwrap(),
         redirect_uri: "https://host.example/cb".into(),
         expires: 600,
+        moves: false,
     };
     store.connect_begun(&pending, 0).await.unwrap();
     store.close().await;
@@ -251,4 +257,24 @@ async fn urls_that_are_none_are_refused() {
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Store);
+}
+
+impl SqliteStore {
+    /// Makes a row one that can't be understood.
+    pub(crate) async fn damage_map(&self, path: &str) {
+        sqlx::query("UPDATE warden_resource_map SET scopes = '[]' WHERE path_key = ?")
+            .bind(path)
+            .execute(&self.writer)
+            .await
+            .unwrap();
+    }
+
+    /// Cuts an owner's PAT off.
+    pub(crate) async fn damage_pat(&self, owner: &str) {
+        sqlx::query("UPDATE warden_connection SET access_token = substr(access_token, 1, 40) WHERE owner = ?")
+            .bind(owner)
+            .execute(&self.writer)
+            .await
+            .unwrap();
+    }
 }

@@ -60,6 +60,7 @@ fn pending(state: &str) -> PendingConnect {
         return_to: ReturnPath::parse("/albums?x=1").unwrap(),
         redirect_uri: "https://host.example/uma/callback/x".into(),
         expires: 600,
+        moves: false,
     }
 }
 
@@ -101,7 +102,7 @@ pub(crate) async fn a_pat_comes_back_as_it_was(store: &impl Store) {
     assert_eq!(store.connection(&alice()).await.unwrap(), None);
     assert!(
         store
-            .connected(&alice(), &home(), &pat("one"), 10)
+            .connected(&alice(), &home(), &held("one"), 10)
             .await
             .unwrap()
     );
@@ -133,7 +134,7 @@ pub(crate) async fn a_later_consent_is_not_overwritten(store: &impl Store) {
     let (_, first) = store.pat(&alice(), &home()).await.unwrap();
     assert!(
         store
-            .connected(&alice(), &home(), &pat("two"), 99)
+            .connected(&alice(), &home(), &held("two"), 99)
             .await
             .unwrap()
     );
@@ -180,7 +181,7 @@ pub(crate) async fn who_shares_elsewhere_stays_there(store: &impl Store) {
     shared(store, &alice(), "/a", "r1").await;
     assert!(
         !store
-            .connected(&alice(), &away(), &pat("two"), 50)
+            .connected(&alice(), &away(), &held("two"), 50)
             .await
             .unwrap()
     );
@@ -191,7 +192,7 @@ pub(crate) async fn who_shares_elsewhere_stays_there(store: &impl Store) {
     stop(store, &alice(), "/a").await.unwrap();
     assert!(
         store
-            .connected(&alice(), &away(), &pat("two"), 50)
+            .connected(&alice(), &away(), &held("two"), 50)
             .await
             .unwrap()
     );
@@ -217,7 +218,7 @@ pub(crate) async fn a_nul_is_refused(store: &impl Store) {
     let owner = OwnerId::new("a\0b");
     assert!(
         store
-            .connected(&owner, &home(), &pat("one"), 1)
+            .connected(&owner, &home(), &held("one"), 1)
             .await
             .is_err()
     );

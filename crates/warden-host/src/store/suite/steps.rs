@@ -191,7 +191,7 @@ pub(crate) async fn work_is_due_by_am_and_time(store: &impl Store) {
         (1, Some("away"))
     );
     store
-        .connected(&bob(), &home(), &pat("two"), 60)
+        .connected(&bob(), &home(), &held("two"), 60)
         .await
         .unwrap();
     assert_eq!(

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -15,7 +16,7 @@ use tower_warden::{CanonicalPath, OwnerId, Unmapped, WardenLayer};
 use uma_client::{Http, Issuer, TransportError, TransportErrorKind};
 
 use crate::web::{self, CurrentOwner, SignedIn, WebBuilder};
-use crate::{AmPolicy, AmSetting, AnyStore, BoxError, Catalogue, Host, SealingKey};
+use crate::{AmPolicy, AmSetting, AnyStore, BoxError, Catalogue, Host, Outbound, SealingKey};
 
 pub(super) const AM: &str = "https://am.example";
 
@@ -215,6 +216,8 @@ impl TestSite {
         let store = AnyStore::open("sqlite::memory:", key).await.unwrap();
         let host = Host::builder(store)
             .http(am.http())
+            .outbound_http(am.http())
+            .outbound(Outbound::new().answers_after(Duration::from_millis(10)))
             .callback_base("https://here.example/uma/callback".parse().unwrap())
             .ams(AmPolicy::Any(vec![setting]))
             .catalogue(People)

@@ -1,0 +1,188 @@
+//! Coming to have a client at an AM, and a PAT of an owner there.
+
+use std::sync::Arc;
+
+use tower_warden::OwnerId;
+use uma_client::wire::ClientMetadata;
+use uma_client::{AmClient, Issuer, Registration, StoredPat, TokenHint, epoch_seconds};
+
+use super::super::Inner;
+use super::{AmEntry, am_trouble};
+use crate::am_key::am_key;
+use crate::policy::{AmSetting, PatStrategy};
+use crate::store::{AmRecord, Store as _};
+use crate::{Error, ErrorKind};
+
+impl Inner {
+    /// An AM at which the host has a client: registers it there if that was never done, or if its secret has ended.
+    ///
+    /// However many owners come at once, it is registered once (RFC 7591).
+    pub(crate) async fn am_for_connect(
+        self: &Arc<Self>,
+        setting: AmSetting,
+    ) -> Result<Arc<AmEntry>, Error> {
+        let ams = &self.ams;
+        let issuer = setting.issuer.clone();
+        if let Some(entry) = ams.remembered(&issuer).filter(|entry| ams.is_good(entry)) {
+            return Ok(entry);
+        }
+        let _alone = ams.registering.lock(issuer.clone()).await;
+        if let Some(entry) = ams.remembered(&issuer).filter(|entry| ams.is_good(entry)) {
+            return Ok(entry);
+        }
+        let kept = self.store.am(&issuer).await?;
+        let client = ams.client(&setting)?;
+        if let Some(given) = &setting.credentials {
+            let mut by_id = given.clone();
+            // The secret stays where the operator keeps it.
+            by_id.secret = None;
+            let record = AmRecord {
+                issuer: issuer.clone(),
+                dialect: dialect_name(&setting),
+                profile: setting.profile.name.to_string(),
+                client: by_id,
+                secret_expires: None,
+                registration_token: None,
+                registration_uri: None,
+            };
+            return self.am_settled(setting, &client, record, kept).await;
+        }
+        if let Some(kept) = &kept
+            && kept
+                .secret_expires
+                .is_none_or(|expires| expires > ams.now())
+        {
+            return ams.remember(setting, &client, kept);
+        }
+        let registration = self.register_at(&setting, &client, &issuer).await?;
+        let record = AmRecord {
+            issuer: issuer.clone(),
+            dialect: dialect_name(&setting),
+            profile: setting.profile.name.to_string(),
+            client: registration.credentials.clone(),
+            secret_expires: registration.secret_expires_at.map(epoch_seconds),
+            registration_token: registration.registration_token.clone(),
+            registration_uri: registration.registration_uri.clone(),
+        };
+        let entry = self.am_settled(setting, &client, record, kept).await?;
+        if entry.client_id != registration.credentials.client_id {
+            // Another node was first; what the AM keeps of this one is of no use to anybody.
+            if let Err(error) = client.delete_registration(&registration).await {
+                tracing::info!(am = %issuer, error = %error, "a surplus client registration stays at the AM");
+            }
+        }
+        Ok(entry)
+    }
+
+    /// Keeps a client and makes it known.
+    async fn am_settled(
+        self: &Arc<Self>,
+        setting: AmSetting,
+        client: &AmClient,
+        record: AmRecord,
+        before: Option<AmRecord>,
+    ) -> Result<Arc<AmEntry>, Error> {
+        let replaces = before.map(|before| before.client.client_id);
+        let kept = self
+            .store
+            .am_registered(&record, replaces.as_deref(), self.now())
+            .await?;
+        let entry = self.ams.remember(setting, client, &kept)?;
+        if replaces.is_some_and(|before| before != entry.client_id) {
+            self.keepers.forget_am(entry.issuer());
+            self.publish().await?;
+        }
+        Ok(entry)
+    }
+
+    async fn register_at(
+        &self,
+        setting: &AmSetting,
+        client: &AmClient,
+        issuer: &Issuer,
+    ) -> Result<Registration, Error> {
+        let metadata = client
+            .metadata()
+            .await
+            .map_err(|error| am_trouble(&setting.name, error))?;
+        // RFC 8414 section 2: what is left out is client_secret_basic.
+        let methods = &metadata.token_endpoint_auth_methods_supported;
+        let offers = |name: &str| methods.iter().any(|method| method == name);
+        let auth = if !offers("client_secret_basic") && offers("client_secret_post") {
+            "client_secret_post"
+        } else {
+            "client_secret_basic"
+        };
+        let scopes: Vec<&str> = setting.profile.pat_scopes().collect();
+        let grants: &[&str] = match setting.pat {
+            PatStrategy::HostCredentials => &["client_credentials"],
+            PatStrategy::OwnerConsent | PatStrategy::OwnerCredentials => {
+                &["authorization_code", "refresh_token"]
+            }
+        };
+        let asked = ClientMetadata {
+            client_name: Some(self.ams.client_name.clone()),
+            redirect_uris: vec![self.callback(issuer)],
+            grant_types: grants.iter().map(ToString::to_string).collect(),
+            response_types: vec!["code".into()],
+            token_endpoint_auth_method: Some(auth.into()),
+            scope: Some(scopes.join(" ")).filter(|scopes| !scopes.is_empty()),
+            software_id: self.ams.host_id.clone(),
+            ..ClientMetadata::default()
+        };
+        client
+            .register(&asked, setting.initial_access_token.as_ref())
+            .await
+            .map_err(|error| am_trouble(&setting.name, error))
+    }
+
+    /// The callback of an AM.
+    pub(crate) fn callback(&self, issuer: &Issuer) -> String {
+        let base = self.callback_base.as_str().trim_end_matches('/');
+        format!("{base}/{}", am_key(issuer))
+    }
+
+    /// The AM of an owner's map or connection, if this host can speak to it.
+    pub(crate) async fn am(&self, issuer: &Issuer) -> Result<Arc<AmEntry>, Error> {
+        self.ams.known(&self.store, issuer).await?.ok_or_else(|| {
+            Error::new(
+                ErrorKind::UnknownAm,
+                format!("this host no longer works with {}", self.ams.name(issuer)),
+            )
+        })
+    }
+
+    /// The keeper of an owner's PAT at an AM.
+    pub(crate) async fn keeper(
+        &self,
+        owner: &OwnerId,
+        am: &AmEntry,
+    ) -> Result<Arc<uma_client::PatKeeper>, uma_client::Error> {
+        self.keepers
+            .of(&self.store, &self.clock, &self.notify, owner, am)
+            .await
+    }
+
+    /// Gives tokens back to an AM, as far as it takes them (RFC 7009). What comes of it changes nothing here.
+    pub(crate) async fn give_back(&self, issuer: &Issuer, pat: Option<StoredPat>) {
+        let (Some(pat), Ok(am)) = (pat, self.am(issuer).await) else {
+            return;
+        };
+        // The refresh token first: most AMs drop what came from it as well.
+        let refresh = pat
+            .refresh_token
+            .map(|token| (token, TokenHint::RefreshToken));
+        for (token, hint) in refresh
+            .into_iter()
+            .chain([(pat.access_token, TokenHint::AccessToken)])
+        {
+            if let Err(error) = am.client.revoke(&token, hint).await {
+                tracing::info!(am = %issuer, error = %error, "a token could not be given back to its AM");
+            }
+        }
+    }
+}
+
+fn dialect_name(setting: &AmSetting) -> String {
+    format!("{:?}", setting.dialect).to_ascii_lowercase()
+}
