@@ -72,6 +72,8 @@ impl Person {
     pub(crate) fn new(name: &'static str) -> Self {
         let client = Client::builder()
             .cookie_store(true)
+            // A connection that the host is about to close would fail the next request.
+            .pool_max_idle_per_host(0)
             .redirect(redirect::Policy::none())
             .no_proxy()
             .build()

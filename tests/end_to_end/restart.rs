@@ -98,3 +98,32 @@ async fn the_embedded_manager_outlives_the_process_too() {
             .all(|resource| resource["state"] == "active")
     );
 }
+
+#[tokio::test]
+async fn a_host_that_answers_elsewhere_can_still_be_connected() {
+    let am = Am::start().await;
+    let anywhere = [
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--am",
+        &am.issuer,
+        "--allow-insecure-am",
+    ];
+    let host = HostOne::start(tempfile::TempDir::new().unwrap(), &anywhere).await;
+    Person::new("alice").connect(&host).await.expect(303);
+    let (_, _, folder) = host.end().await;
+
+    let host = HostOne::start(folder, &anywhere).await;
+    Person::new("bob").connect(&host).await.expect(303);
+    // The AM forgets everything: the host registers anew.
+    am.script.forget_everything().unwrap();
+    let carol = Person::new("carol");
+    carol.connect(&host).await.expect(303);
+    let field = "/api/people/carol/personal/name";
+    carol.share(&host, field).await.expect(303);
+    Person::new("app")
+        .get(&host.at(field))
+        .await
+        .ticket(&am.issuer);
+}

@@ -1,6 +1,7 @@
 //! The AMs that this host works with, and its client at each.
 
 mod entering;
+mod standing;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

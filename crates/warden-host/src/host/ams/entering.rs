@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use tower_warden::OwnerId;
-use uma_client::wire::ClientMetadata;
+use uma_client::wire::{ClientMetadata, Metadata};
 use uma_client::{AmClient, Issuer, Registration, StoredPat, TokenHint, epoch_seconds};
 
 use super::super::Inner;
+use super::standing::Standing;
 use super::{AmEntry, am_trouble};
 use crate::am_key::am_key;
 use crate::policy::{AmSetting, PatStrategy};
@@ -23,11 +24,11 @@ impl Inner {
     ) -> Result<Arc<AmEntry>, Error> {
         let ams = &self.ams;
         let issuer = setting.issuer.clone();
-        if let Some(entry) = ams.remembered(&issuer).filter(|entry| ams.is_good(entry)) {
-            return Ok(entry);
-        }
         let _alone = ams.registering.lock(issuer.clone()).await;
-        if let Some(entry) = ams.remembered(&issuer).filter(|entry| ams.is_good(entry)) {
+        let known = ams.remembered(&issuer).filter(|entry| ams.is_good(entry));
+        if setting.credentials.is_some()
+            && let Some(entry) = known
+        {
             return Ok(entry);
         }
         let kept = self.store.am(&issuer).await?;
@@ -52,9 +53,16 @@ impl Inner {
                 .secret_expires
                 .is_none_or(|expires| expires > ams.now())
         {
-            return ams.remember(setting, &client, kept);
+            match self.standing(&setting, &client, kept).await {
+                Standing::Good => return ams.remember(setting, &client, kept),
+                Standing::Changed(record) => {
+                    let before = Some(kept.clone());
+                    return self.am_settled(setting, &client, *record, before).await;
+                }
+                Standing::Gone => {}
+            }
         }
-        let registration = self.register_at(&setting, &client, &issuer).await?;
+        let registration = self.register_at(&setting, &client).await?;
         let record = AmRecord {
             issuer: issuer.clone(),
             dialect: dialect_name(&setting),
@@ -99,12 +107,20 @@ impl Inner {
         &self,
         setting: &AmSetting,
         client: &AmClient,
-        issuer: &Issuer,
     ) -> Result<Registration, Error> {
         let metadata = client
             .metadata()
             .await
             .map_err(|error| am_trouble(&setting.name, error))?;
+        let asked = self.asked(setting, &metadata);
+        client
+            .register(&asked, setting.initial_access_token.as_ref())
+            .await
+            .map_err(|error| am_trouble(&setting.name, error))
+    }
+
+    /// What the host asks to be registered as.
+    pub(super) fn asked(&self, setting: &AmSetting, metadata: &Metadata) -> ClientMetadata {
         // RFC 8414 section 2: what is left out is client_secret_basic.
         let methods = &metadata.token_endpoint_auth_methods_supported;
         let offers = |name: &str| methods.iter().any(|method| method == name);
@@ -120,20 +136,16 @@ impl Inner {
                 &["authorization_code", "refresh_token"]
             }
         };
-        let asked = ClientMetadata {
+        ClientMetadata {
             client_name: Some(self.ams.client_name.clone()),
-            redirect_uris: vec![self.callback(issuer)],
+            redirect_uris: vec![self.callback(&setting.issuer)],
             grant_types: grants.iter().map(ToString::to_string).collect(),
             response_types: vec!["code".into()],
             token_endpoint_auth_method: Some(auth.into()),
             scope: Some(scopes.join(" ")).filter(|scopes| !scopes.is_empty()),
             software_id: self.ams.host_id.clone(),
             ..ClientMetadata::default()
-        };
-        client
-            .register(&asked, setting.initial_access_token.as_ref())
-            .await
-            .map_err(|error| am_trouble(&setting.name, error))
+        }
     }
 
     /// The callback of an AM.
