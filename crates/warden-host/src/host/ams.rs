@@ -122,6 +122,11 @@ impl Ams {
         }
     }
 
+    /// Whether this host works with an AM.
+    pub(crate) fn is_served(&self, issuer: &Issuer) -> bool {
+        self.setting(issuer).is_some()
+    }
+
     /// Whether introspection at an AM is made with a PAT of the owner's own.
     pub(crate) fn introspects_as_owner(&self, issuer: &Issuer) -> bool {
         self.policy

@@ -207,8 +207,9 @@ impl Host {
     /// A row as its owner sees it.
     pub(super) fn shared(&self, map: MapRecord) -> SharedResource {
         let am_name = self.inner.ams.name(&map.issuer);
+        let unserved = !self.inner.ams.is_served(&map.issuer);
         let state = match map.state {
-            _ if map.broken || map.withheld => MapState::Suspect,
+            _ if map.broken || map.withheld || unserved => MapState::Suspect,
             RowState::Pending | RowState::Tombstone => MapState::Pending,
             RowState::Active => MapState::Active,
             RowState::Suspect => MapState::Suspect,
@@ -221,6 +222,10 @@ impl Host {
         } else if map.withheld {
             Some(format!(
                 "you have disconnected from {am_name}; nobody is let in until you connect again, move to another authorization manager, or stop sharing it"
+            ))
+        } else if unserved {
+            Some(format!(
+                "this site no longer works with {am_name}; nobody is let in until you stop sharing it, or it does so again"
             ))
         } else {
             map.problem.or_else(|| match state {

@@ -146,6 +146,8 @@ pub(crate) async fn connect(State(pages): State<Pages>, request: Request) -> Res
             let kind = error.kind();
             let mut failure = Failure::from(error);
             match kind {
+                // Of an AM that an owner brings, nothing is told that could find out what answers at an address.
+                ErrorKind::AmRefused if !pages.look().any_am => {}
                 ErrorKind::AmUnreachable | ErrorKind::AmRefused => {
                     failure.text = text::CONNECT_UNREACHABLE.into();
                 }
