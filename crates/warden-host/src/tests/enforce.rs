@@ -22,6 +22,14 @@ async fn what_the_am_does_not_know_becomes_suspect_and_nothing_is_created() {
     assert_eq!(get(&engine, PATH).await, 403);
     let state = async || host.resource(&alice(), PATH).await.unwrap().unwrap().state;
     until(async || state().await == MapState::Suspect).await;
+    // Committed first, enforced a moment later.
+    let enforced = || host.maps().snapshot();
+    until(async || {
+        enforced()
+            .iter()
+            .all(|map| map.state() == MapState::Suspect)
+    })
+    .await;
     assert_eq!(get(&engine, PATH).await, 403);
     assert_eq!(
         am.log(),
