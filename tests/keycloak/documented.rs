@@ -3,8 +3,6 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use reqwest::Method;
-
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
@@ -120,15 +118,6 @@ async fn ten_minutes() {
         asked.stdout,
         "\"error_description\":\"request_submitted\"\n"
     );
-    // Her account console is a page for browsers; here she says yes by its interface, which wants a token of hers.
-    // All of the client goes back: what is left out is switched off.
-    let client = format!("/clients/{}", sharing.realm.client("host-one").await);
-    let mut settings = sharing.realm.admin(Method::GET, &client, None).await;
-    settings["directAccessGrantsEnabled"] = true.into();
-    sharing
-        .realm
-        .admin(Method::PUT, &client, Some(settings))
-        .await;
     assert_eq!(sharing.realm.approve("alice", &id).await, 1);
     let seen = run(&["requester"], &asking).await.expect(0);
     assert!(seen.stdout.contains("summer: the beach"), "{seen:?}");

@@ -26,6 +26,7 @@ mod shared;
 mod tools;
 
 mod clients;
+mod connection;
 mod documented;
 mod figures;
 mod outage;

@@ -6,6 +6,7 @@ use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
 use crate::server::{Server, project};
+use crate::shared::text;
 
 pub(crate) struct Realm {
     pub(crate) issuer: String,
@@ -215,18 +216,30 @@ impl Realm {
         rows.as_array().unwrap().clone()
     }
 
-    /// The owner's yes to everything that waits for it.
+    /// The owner's yes to everything that waits for it, as her account console says it. How many were waiting.
     pub(crate) async fn approve(&self, owner: &str, resource: &str) -> usize {
-        let rows = self.waiting(owner, resource).await;
-        for row in &rows {
-            let mut row = row.clone();
-            row["granted"] = Value::Bool(true);
-            let (status, answer) = self
-                .protection(owner, Method::PUT, "/permission/ticket", Some(row))
-                .await;
-            assert_eq!(status, 204, "{answer}");
-        }
-        rows.len()
+        let permissions = format!("{}/account/resources/{resource}/permissions", self.issuer);
+        let token = text(&self.sign_in("requester", owner).await, "access_token");
+        let waiting = self
+            .http
+            .get(format!("{permissions}/requests"))
+            .bearer_auth(&token)
+            .header("accept", "application/json")
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(waiting.status(), 200);
+        let waiting: Vec<Value> = waiting.json().await.unwrap();
+        let said = self
+            .http
+            .put(&permissions)
+            .bearer_auth(&token)
+            .json(&waiting)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(said.status(), 204, "{}", said.text().await.unwrap());
+        waiting.len()
     }
 
     /// A policy of an owner for one user; its id.

@@ -228,3 +228,6 @@ impl OneAmBuilder {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
