@@ -1,33 +1,30 @@
 //! The whole way of a request: one reading of the path, the map, the owner's door, the token, the answer, the decision.
 
 mod asking;
+mod token;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use http::{Extensions, Method, StatusCode};
 use tokio::time::timeout;
-use uma_client::{Clock, Scopes, TokenState, epoch_seconds};
+use uma_client::Clock;
 
-use crate::answers::{Answer, AnswerKey, Answers, Purge};
+use crate::answers::{Answers, Purge};
 use crate::audit::AuditQueue;
-use crate::bearer::{BearerError, bearer};
-use crate::decision::{Decision, Insufficiency, decide};
-use crate::event::{CacheState, On, Trail};
+use crate::event::{On, Trail};
 use crate::explain::{Explanation, Recorder};
-use crate::gate::{Gates, TicketFor};
+use crate::gate::Gates;
 use crate::guard::{Guard, Guards};
 use crate::head::OwnedHead;
 use crate::peer::SourceBudgets;
 use crate::protection::ErasedProtection;
 use crate::refusal::OnReject;
-use crate::stranger::claims_another_issuer;
 use crate::verdict::State;
 use crate::{
-    Access, ActiveToken, CanonicalPath, Evidence, Grant, Judgement, Lookup, LookupError, MapState,
-    Mode, OwnerId, Peer, Reason, Refusal, RequestHead, Requirement, Requirements, Resolution,
-    ResourceMap, ResourceMaps, Rpt, Site, Target, Unmapped, Verdict,
+    Access, CanonicalPath, Judgement, Lookup, LookupError, MapState, Mode, OwnerId, Reason,
+    Refusal, RequestHead, Resolution, ResourceMap, ResourceMaps, Site, Target, Unmapped, Verdict,
 };
 
 /// How long to wait before the maps are asked for again.
@@ -156,37 +153,6 @@ impl Engine {
     pub fn audit_dropped(&self) -> u64 {
         self.shared.audit.as_ref().map_or(0, AuditQueue::dropped)
     }
-
-    /// Checks a token for further scopes on the resource of a requirement: the way of a request from its answer on.
-    pub(crate) async fn judge_further(
-        &self,
-        map: &Arc<ResourceMap>,
-        scopes: Scopes,
-        answer: Option<&Arc<Answer>>,
-        token: Option<AnswerKey>,
-    ) -> Result<(), Refusal> {
-        let shared = &self.shared;
-        let trail = Trail::within(Mode::Enforce, token);
-        if !scopes.is_subset(map.scopes()) {
-            return Err(Refusal::plain(Reason::UncoveredVerb, StatusCode::FORBIDDEN));
-        }
-        let requirements: Requirements = Requirement::new(map.clone(), scopes).into();
-        let now = shared.answers.now();
-        let fresh = answer.filter(|answer| shared.answers.is_fresh(answer, &requirements, now));
-        let shortfall = match fresh {
-            Some(answer) => match shared.decide(requirements, answer.clone(), &trail, now.wall) {
-                Ok(_) => return Ok(()),
-                Err(shortfall) => shortfall,
-            },
-            None => Shortfall::tokenless(requirements),
-        };
-        let state = shared.want_ticket(trail, shortfall, shared.deadline());
-        let mode = Mode::Enforce;
-        match (Judgement { mode, state }).await {
-            Verdict::Refuse(refusal) => Err(refusal),
-            _ => Ok(()),
-        }
-    }
 }
 
 impl Shared {
@@ -298,151 +264,6 @@ impl Shared {
             .is_some_and(|own_access| own_access(head.extensions(), map.owner()))
     }
 
-    fn judge_token(
-        self: &Arc<Self>,
-        head: &RequestHead<'_>,
-        trail: Trail,
-        requirements: Requirements,
-    ) -> State {
-        let legacy = self.legacy_tokens.then(|| requirements.am().dialect());
-        let token = match bearer(head.headers(), legacy) {
-            Ok(token) => token,
-            Err(error) => {
-                let reason = match error {
-                    BearerError::Repeated => Reason::RepeatedAuthorization,
-                    BearerError::Malformed => Reason::MalformedAuthorization,
-                };
-                let refusal = Refusal::plain(reason, StatusCode::BAD_REQUEST);
-                return self.refuse(&trail, On::Requirements(&requirements, None), refusal);
-            }
-        };
-        let Some(token) = token else {
-            let shortfall = Shortfall::tokenless(requirements);
-            return self.want_ticket_from(head, trail, shortfall);
-        };
-        let credential = self.protection.credential(&requirements);
-        let key = self.answers.keys().answer(&requirements, credential, token);
-        let now = self.answers.now();
-        if let Some(answer) = self.answers.fresh(&key, &requirements, now) {
-            let trail = trail.with_token(key, CacheState::Hit);
-            return match self.decide(requirements, answer, &trail, now.wall) {
-                Ok(verdict) => State::Ready(Some(verdict)),
-                Err(shortfall) => self.want_ticket_from(head, trail, shortfall),
-            };
-        }
-        let trail = trail.with_token(key, CacheState::Miss);
-        let issuer = requirements.am().issuer();
-        if claims_another_issuer(token, issuer) || self.answers.is_at_home_elsewhere(token, issuer)
-        {
-            let shortfall = Shortfall {
-                reason: Reason::TokenOfAnotherAm,
-                ..Shortfall::tokenless(requirements)
-            };
-            return self.want_ticket_from(head, trail, shortfall);
-        }
-        if trail.mode == Mode::Enforce
-            && trail.recorder.is_none()
-            && let Some(refused) = self.spend(head, &trail, &requirements)
-        {
-            return refused;
-        }
-        State::Later(Box::pin(self.clone().ask(
-            requirements,
-            key,
-            Rpt::new(token),
-            trail,
-        )))
-    }
-
-    /// Takes the call that a request needs from the budget of its source, if the host tells sources apart.
-    fn spend(
-        &self,
-        head: &RequestHead<'_>,
-        trail: &Trail,
-        requirements: &Requirements,
-    ) -> Option<State> {
-        let sources = self.sources.as_ref()?;
-        let peer = *head.extensions().get::<Peer>()?;
-        let after = sources.take(peer, self.clock.monotonic()).err()?;
-        let refusal = Refusal::too_many(Reason::SourceBusy, after);
-        Some(self.refuse(trail, On::Requirements(requirements, None), refusal))
-    }
-
-    /// Runs the one decision over an answer, wherever it came from.
-    fn decide(
-        self: &Arc<Self>,
-        requirements: Requirements,
-        answer: Arc<Answer>,
-        trail: &Trail,
-        now: SystemTime,
-    ) -> Result<Verdict, Shortfall> {
-        let now = epoch_seconds(now);
-        if let Some(recorder) = &trail.recorder {
-            recorder.answered(&requirements, &answer.evidence, now, trail.cache.as_str());
-        }
-        match decide(&requirements, &answer.evidence, now) {
-            Decision::Allow { expires } => {
-                let on = On::Requirements(&requirements, answer.token());
-                self.decided(trail, Reason::Granted, on);
-                let engine = Engine {
-                    shared: self.clone(),
-                };
-                let grant = Grant::new(
-                    engine,
-                    requirements,
-                    Some(answer),
-                    trail.token,
-                    now,
-                    expires,
-                );
-                Ok(Verdict::Allow(Access::Granted(grant)))
-            }
-            Decision::Refuse(insufficiency) => Err(Shortfall {
-                requirements,
-                reason: Reason::Insufficient(insufficiency),
-                budget: match answer.evidence {
-                    Evidence::Active(_) => TicketFor::Confirmed,
-                    Evidence::Inactive => TicketFor::Anonymous,
-                },
-                answer: Some(answer),
-            }),
-        }
-    }
-
-    /// As [`Shared::want_ticket`], for a request that has cost its source nothing yet.
-    fn want_ticket_from(
-        self: &Arc<Self>,
-        head: &RequestHead<'_>,
-        trail: Trail,
-        shortfall: Shortfall,
-    ) -> State {
-        let asks = trail.wants_ticket() && shortfall.needs_ticket();
-        if asks && let Some(refused) = self.spend(head, &trail, &shortfall.requirements) {
-            return refused;
-        }
-        self.want_ticket(trail, shortfall, self.deadline())
-    }
-
-    /// Refuses a request that needs a permission: with a ticket where the dialect wants one and the mode allows it.
-    fn want_ticket(
-        self: &Arc<Self>,
-        trail: Trail,
-        shortfall: Shortfall,
-        deadline: Instant,
-    ) -> State {
-        if !trail.wants_ticket() {
-            let refusal = Refusal::no_ticket(shortfall.reason, None);
-            return self.refuse(&trail, shortfall.on(), refusal);
-        }
-        if !shortfall.needs_ticket() {
-            let refusal = self.challenge(&shortfall, None);
-            return self.refuse(&trail, shortfall.on(), refusal);
-        }
-        State::Later(Box::pin(
-            self.clone().ask_ticket(shortfall, trail, deadline),
-        ))
-    }
-
     fn deadline(&self) -> Instant {
         self.clock.monotonic() + self.gates.limits().deadline()
     }
@@ -461,47 +282,6 @@ impl Shared {
         let verdict = Verdict::Allow(access);
         self.decided(trail, verdict.reason(), on);
         State::Ready(Some(verdict))
-    }
-}
-
-/// A request that does not hold what it needs.
-#[derive(Debug)]
-struct Shortfall {
-    requirements: Requirements,
-    reason: Reason,
-    budget: TicketFor,
-    answer: Option<Arc<Answer>>,
-}
-
-impl Shortfall {
-    fn tokenless(requirements: Requirements) -> Self {
-        Self {
-            requirements,
-            reason: Reason::NoToken,
-            budget: TicketFor::Anonymous,
-            answer: None,
-        }
-    }
-
-    fn on(&self) -> On<'_> {
-        let token: Option<&ActiveToken> = self.answer.as_ref().and_then(|answer| answer.token());
-        On::Requirements(&self.requirements, token)
-    }
-}
-
-impl Shortfall {
-    fn needs_ticket(&self) -> bool {
-        let dialect = self.requirements.am().dialect();
-        dialect.needs_ticket(self.token())
-    }
-
-    /// What the token was worth: dialects tell one that is no good from one that is too weak.
-    fn token(&self) -> TokenState {
-        match self.reason {
-            Reason::NoToken => TokenState::None,
-            Reason::Insufficient(Insufficiency::Scopes) => TokenState::Insufficient,
-            _ => TokenState::Invalid,
-        }
     }
 }
 

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use tokio::time::timeout;
 use uma_client::{Challenge, PermissionOutcome, Ticket};
 
-use super::{Chain, Shared, Shortfall};
+use super::token::Shortfall;
+use super::{Chain, Shared};
 use crate::answers::{Answer, AnswerKey, Departure, Found, Landed};
 use crate::event::{On, Trail};
 use crate::gate::Barred;
