@@ -32,6 +32,38 @@
 //! # }
 //! ```
 //!
+//! What is not shared gets what its guard says; what has two readings gets nowhere:
+//!
+//! ```
+//! use axum::body::Body;
+//! use axum::http::Request;
+//! use axum::{Router, routing::get};
+//! use tower::ServiceExt;
+//! use tower_warden::{MemoryMaps, OneAm, Unmapped, WardenLayer};
+//! use uma_client::{ClientCredentials, Issuer, Secret};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let host = ClientCredentials::basic("host-one", Secret::new("secret"));
+//! let am = OneAm::builder(Issuer::parse("https://am.example")?, host).build()?;
+//! let warden = WardenLayer::builder()
+//!     .maps(MemoryMaps::new())
+//!     .protection(am)
+//!     .guard("/api", Unmapped::Pass)
+//!     .guard("/api/private", Unmapped::Deny)
+//!     .build()?;
+//! let app: Router = Router::new()
+//!     .route("/api/{*rest}", get(|| async { "the host's own logic" }))
+//!     .layer(warden);
+//!
+//! for (path, status) in [("/api/x", 200), ("/api/private/x", 404), ("/api/x/../private/x", 400)] {
+//!     let request = Request::get(path).body(Body::empty())?;
+//!     assert_eq!(app.clone().oneshot(request).await?.status(), status);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # The way of a request
 //!
 //! 1. [`CanonicalPath`] reads the path once. What could be read in two ways is refused where one of them is guarded.

@@ -5,7 +5,7 @@
 //! are [`Host::maps`] and [`Host::protection`], which a `tower_warden::WardenLayer` is built with; after that
 //! [`Host::attach`] gives the layer's engine back to the host, so that what an owner does holds at once.
 //!
-//! ```no_run
+//! ```
 //! use tower_warden::{CanonicalPath, OwnerId};
 //! use uma_client::Issuer;
 //! use warden_host::{AmPolicy, AmSetting, AnyStore, BoxError, Catalogue, Host, SealingKey};
@@ -23,9 +23,11 @@
 //!     }
 //! }
 //!
-//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! let key = SealingKey::from_file("data/sealing.key")?;
-//! let store = AnyStore::open("sqlite://data/host.db", key).await?;
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // A real host keeps both: `SealingKey::from_file("data/sealing.key")`, `"sqlite://data/host.db"`.
+//! let key = SealingKey::generate()?;
+//! let store = AnyStore::open("sqlite::memory:", key).await?;
 //! let am = AmSetting::new(Issuer::parse("https://am.example")?).with_name("Example AM");
 //! let host = Host::builder(store)
 //!     .callback_base("https://host.example/uma/callback".parse()?)
@@ -33,7 +35,9 @@
 //!     .catalogue(People)
 //!     .build()
 //!     .await?;
-//! let _ = (host.maps(), host.protection());
+//! // For the layer: `.maps(host.maps()).protection(host.protection())`.
+//! assert!(host.maps().snapshot().is_empty());
+//! assert!(host.connection(&OwnerId::new("alice")).await?.is_none());
 //! # Ok(())
 //! # }
 //! ```
