@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use http::{Extensions, Method, StatusCode};
 use tokio::time::timeout;
-use uma_client::Clock;
+use uma_client::{Chain, Clock};
 
 use crate::answers::{Answers, Purge};
 use crate::audit::AuditQueue;
@@ -322,21 +322,6 @@ fn is_preflight(head: &RequestHead<'_>) -> bool {
         && head
             .headers()
             .contains_key(http::header::ACCESS_CONTROL_REQUEST_METHOD)
-}
-
-/// An error and its causes on one line.
-pub(crate) struct Chain<'a>(pub(crate) &'a (dyn std::error::Error + 'static));
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut error = self.0.source();
-        while let Some(cause) = error {
-            write!(f, ": {cause}")?;
-            error = cause.source();
-        }
-        Ok(())
-    }
 }
 
 impl fmt::Debug for Engine {

@@ -95,6 +95,7 @@
 //! * `reqwest` (default): [`ReqwestTransport`], over rustls. Without it bring a [`Transport`].
 
 mod answer;
+mod chain;
 mod client;
 mod clock;
 mod dialect;
@@ -112,6 +113,7 @@ mod testing;
 mod transport;
 pub mod wire;
 
+pub use chain::Chain;
 pub use client::{
     AmClient, AmClientBuilder, AuthorizationRequest, ClientAuth, ClientCredentials, CodeExchange,
     Introspection, IntrospectionCredential, LiveDecision, PendingAuthorization, PermissionOutcome,

@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     match run(options, &log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("host-one: {}", chain(&*error));
+            eprintln!("host-one: {}", uma_client::Chain(&*error));
             ExitCode::FAILURE
         }
     }
@@ -56,20 +56,6 @@ fn run(options: Options, log: &Log) -> Result<(), Failure> {
             Some(Command::Tour(tour)) => tour::run(&tour).await,
         }
     })
-}
-
-/// An error and its causes on one line.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if !line.contains(&text) {
-            line = format!("{line}: {text}");
-        }
-        cause = error.source();
-    }
-    line.replace('\n', " ")
 }
 
 /// What clap says of a wrong option, without the usage that follows, on one line.

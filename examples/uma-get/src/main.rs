@@ -44,7 +44,7 @@ async fn main() -> ExitCode {
         Ok(Outcome::Submitted) => ExitCode::from(5),
         Ok(Outcome::Denied) => ExitCode::from(6),
         Err(error) => {
-            eprintln!("uma-get: {}", chain(&*error));
+            eprintln!("uma-get: {}", uma_client::Chain(&*error));
             ExitCode::FAILURE
         }
     }
@@ -226,15 +226,4 @@ fn describe(claim: &wire::RequiredClaim) -> String {
         Some(format) => format!("{name}, as {format}"),
         None => name.to_owned(),
     }
-}
-
-/// An error and its causes on one line.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        line = format!("{line}: {error}");
-        cause = error.source();
-    }
-    line
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
-use uma_client::{Challenge, PermissionOutcome, Ticket};
+use uma_client::{Chain, Challenge, PermissionOutcome, Ticket};
 
+use super::Shared;
 use super::token::Shortfall;
-use super::{Chain, Shared};
 use crate::answers::{Answer, AnswerKey, Departure, Found, Landed};
 use crate::event::{On, Trail};
 use crate::gate::Barred;

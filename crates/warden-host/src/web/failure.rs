@@ -30,21 +30,6 @@ pub(crate) struct Next {
     pub(crate) label: &'static str,
 }
 
-/// An error and its causes on one line, for the operator's log.
-struct Chain<'a>(&'a (dyn std::error::Error + 'static));
-
-impl std::fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut error = self.0.source();
-        while let Some(cause) = error {
-            write!(f, ": {cause}")?;
-            error = cause.source();
-        }
-        Ok(())
-    }
-}
-
 impl Failure {
     pub(crate) fn new(
         status: StatusCode,
@@ -166,7 +151,7 @@ impl From<Error> for Failure {
             ),
         };
         if status.is_server_error() {
-            tracing::warn!(kind = ?error.kind(), error = %Chain(&error), "a page could not do what was asked");
+            tracing::warn!(kind = ?error.kind(), error = %uma_client::Chain(&error), "a page could not do what was asked");
         }
         let text = fixed.map_or_else(|| Cow::Owned(words(&error)), Cow::Borrowed);
         let mut failure = Self::new(status, heading, text);
