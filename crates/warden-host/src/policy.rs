@@ -122,10 +122,16 @@ pub struct AmSetting {
 }
 
 impl AmSetting {
-    /// An AM that speaks UMA 2.0 strictly, registers clients dynamically, and is named by its host name.
+    /// An AM that speaks UMA 2.0 strictly, registers clients dynamically, and is named by its issuer without the scheme:
+    /// two AMs may share a host, or a host and a port.
     #[must_use]
     pub fn new(issuer: Issuer) -> Self {
-        let name = issuer.url().host_str().unwrap_or("AM").to_owned();
+        let name = issuer
+            .as_str()
+            .split_once("://")
+            .map_or(issuer.as_str(), |(_, rest)| rest)
+            .trim_end_matches('/')
+            .to_owned();
         Self {
             issuer,
             name,
@@ -256,6 +262,14 @@ impl AmChoice {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_ams_have_two_names() {
+        let name = |issuer| AmSetting::new(Issuer::parse(issuer).unwrap()).name;
+        assert_eq!(name("https://am.example"), "am.example");
+        assert_eq!(name("https://am.example:8443/"), "am.example:8443");
+        assert_eq!(name("https://am.example/realms/a"), "am.example/realms/a");
+    }
 
     #[test]
     fn only_means_only() {

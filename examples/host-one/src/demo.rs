@@ -175,19 +175,12 @@ fn am_setting(
         .into());
     }
     let embedded = matches!(options.am, AmAddress::Embedded);
-    let name = if embedded {
-        String::from("the embedded AM")
-    } else {
-        issuer
-            .url()
-            .host_str()
-            .unwrap_or(issuer.as_str())
-            .to_owned()
-    };
     let mut setting = AmSetting::new(issuer)
-        .with_name(name)
         .with_profile(profile)
         .with_allow_insecure(embedded || options.allow_insecure_am);
+    if embedded {
+        setting = setting.with_name("the embedded AM");
+    }
     if let (Some(id), Some(secret)) = (&options.client_id, &options.client_secret) {
         setting =
             setting.with_credentials(ClientCredentials::basic(id, Secret::new(secret.as_str())));

@@ -187,9 +187,11 @@ impl Ams {
             .audience
             .clone()
             .unwrap_or_else(|| Audience::Expect(client_id.clone()));
-        let enforced = Am::new(setting.issuer.clone(), audience)
-            .with_dialect(setting.dialect)
-            .with_name(setting.name.clone());
+        let mut enforced = Am::new(setting.issuer.clone(), audience).with_dialect(setting.dialect);
+        // The name of an AM that an owner brought would be a label in metrics that she chooses.
+        if self.is_named(&setting.issuer) {
+            enforced = enforced.with_name(setting.name.clone());
+        }
         let entry = Arc::new(AmEntry {
             client: client.with_credentials(credentials),
             enforced: Arc::new(enforced),
