@@ -89,6 +89,15 @@ impl<'a> RequestHead<'a> {
         self.method
     }
 
+    /// The verb whose scopes the request needs. A WebSocket over HTTP/2 (an extended `CONNECT`, RFC 8441) needs what it needs
+    /// over HTTP/1.1, where it is a `GET` with `Upgrade`.
+    pub(crate) fn verb(&self) -> &'a Method {
+        match *self.method {
+            Method::CONNECT if is_websocket(self.extensions) => &Method::GET,
+            _ => self.method,
+        }
+    }
+
     /// The fields.
     #[must_use]
     pub const fn headers(&self) -> &'a HeaderMap {
@@ -147,6 +156,18 @@ fn is_nested(original: &str, path: &str, extensions: &Extensions) -> bool {
 
 #[cfg(not(feature = "axum"))]
 const fn is_nested(_: &str, _: &str, _: &Extensions) -> bool {
+    false
+}
+
+#[cfg(feature = "http2")]
+fn is_websocket(extensions: &Extensions) -> bool {
+    extensions
+        .get::<hyper::ext::Protocol>()
+        .is_some_and(|protocol| protocol.as_str() == "websocket")
+}
+
+#[cfg(not(feature = "http2"))]
+const fn is_websocket(_: &Extensions) -> bool {
     false
 }
 

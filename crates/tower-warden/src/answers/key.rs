@@ -18,6 +18,11 @@ use crate::{Credential, Requirements};
 pub(crate) struct AnswerKey(u64, u64);
 
 impl AnswerKey {
+    /// The first half, which tells tokens apart where nothing hangs on it.
+    pub(crate) const fn half(&self) -> u64 {
+        self.0
+    }
+
     /// Up to a tenth off a time to live, the same for the same key: answers of one moment then do not end in one moment.
     pub(crate) fn shorten(&self, ttl: Duration) -> Duration {
         let tenth = ttl / 10;
@@ -129,8 +134,13 @@ impl Keys {
 
     /// A short name for an AM.
     pub(crate) fn am(&self, issuer: &Issuer) -> u64 {
+        self.name(issuer.as_str())
+    }
+
+    /// A short name for what has a long one.
+    pub(crate) fn name(&self, text: &str) -> u64 {
         let mut hasher = self.hasher;
-        part(&mut hasher, issuer.as_str());
+        part(&mut hasher, text);
         hasher.finish128().h1
     }
 }

@@ -233,7 +233,7 @@ async fn a_ticket_forgets_the_load_in_flight_for_the_same_token() {
             .unwrap()
             .into(),
         Credential::Owner,
-        "rpt",
+        &token_of("rpt"),
     );
     app.engine.shared.answers.forget(&key);
     // What is on its way still says "view"; the AM now says "edit", too.
