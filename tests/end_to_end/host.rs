@@ -1,6 +1,8 @@
 //! Host One as a process of its own.
 
+use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -12,6 +14,8 @@ pub(crate) struct HostOne {
     pub(crate) am: String,
     child: Child,
     folder: TempDir,
+    /// Where it logs instead of on stderr, when leaks are searched for.
+    log: Option<PathBuf>,
 }
 
 pub(crate) struct Ended {
@@ -31,6 +35,25 @@ fn command(folder: &TempDir, arguments: &[&str]) -> Command {
         .stderr(Stdio::piped())
         .kill_on_drop(true);
     command
+}
+
+/// The file that a process logs to when leaks are searched for.
+fn collected() -> Option<PathBuf> {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let name = format!("host-one-{}-{number}.log", std::process::id());
+    warden_canary::folder().map(|folder| folder.join(name))
+}
+
+/// What a process has logged.
+async fn written(child: &mut Child, collected: Option<PathBuf>) -> String {
+    if let Some(file) = collected {
+        return std::fs::read_to_string(file).unwrap();
+    }
+    let mut log = String::new();
+    let mut stderr = child.stderr.take().unwrap();
+    stderr.read_to_string(&mut log).await.unwrap();
+    log
 }
 
 /// Runs the program to its end.
@@ -76,19 +99,19 @@ impl HostOne {
     }
 
     pub(crate) async fn start(folder: TempDir, arguments: &[&str]) -> Self {
-        let mut child = command(&folder, arguments).spawn().unwrap();
+        let mut command = command(&folder, arguments);
+        let log = collected();
+        if let Some(log) = &log {
+            command
+                .env("RUST_LOG", "trace")
+                .stderr(std::fs::File::create(log).unwrap());
+        }
+        let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let ready = tokio::time::timeout(Duration::from_secs(30), lines.next_line()).await;
         let Ok(Ok(Some(line))) = ready else {
-            let mut log = String::new();
             child.kill().await.unwrap();
-            child
-                .stderr
-                .take()
-                .unwrap()
-                .read_to_string(&mut log)
-                .await
-                .unwrap();
+            let log = written(&mut child, log).await;
             panic!("host-one was not ready: {log}");
         };
         let (url, am) = line
@@ -100,6 +123,7 @@ impl HostOne {
             am: am.to_owned(),
             child,
             folder,
+            log,
         }
     }
 
@@ -112,9 +136,11 @@ impl HostOne {
         let id = self.child.id().unwrap().to_string();
         let kill = Command::new("kill").arg(id).status().await.unwrap();
         assert!(kill.success());
-        let mut log = String::new();
-        let mut stderr = self.child.stderr.take().unwrap();
-        stderr.read_to_string(&mut log).await.unwrap();
+        let collected = self.log.take();
+        if collected.is_some() {
+            self.child.wait().await.unwrap();
+        }
+        let log = written(&mut self.child, collected).await;
         let ended = tokio::time::timeout(Duration::from_secs(20), self.child.wait());
         let code = ended.await.expect("it ends").unwrap().code();
         (code, log, self.folder)

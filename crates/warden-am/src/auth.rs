@@ -189,7 +189,9 @@ pub(crate) fn sign_in(
             user: user.to_owned(),
         };
         let expires_ms = now_ms.saturating_add(SESSION_LIFE_MS);
-        state.sessions.issue(session, expires_ms, limits::SESSIONS)
+        state
+            .sessions
+            .issue(&state.mark, session, expires_ms, limits::SESSIONS)
     })??;
     Ok(set_cookie(am, &session, SESSION_LIFE_MS / 1_000))
 }

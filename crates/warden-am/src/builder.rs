@@ -39,6 +39,7 @@ pub struct AmBuilder {
     ticket_ttl: Duration,
     poll_interval: Duration,
     resource_id_prefix: String,
+    mark: String,
 }
 
 impl AmBuilder {
@@ -54,7 +55,15 @@ impl AmBuilder {
             ticket_ttl: DEFAULT_TTL,
             poll_interval: DEFAULT_POLL_INTERVAL,
             resource_id_prefix: String::new(),
+            mark: String::new(),
         }
+    }
+
+    /// Begins every secret that the AM hands out (tokens, tickets, codes, client secrets, cookies) with this, so that tests can
+    /// search for leaks. It has to fit into all of them: letters, digits, `-` and `_`. Default: nothing.
+    pub fn secret_prefix(mut self, prefix: &str) -> Self {
+        prefix.clone_into(&mut self.mark);
+        self
     }
 
     /// What the AM speaks. Default: UMA 2.0. With [`Dialect::Draft03`] it is an AM of 2012, of which hosts and requesters of
@@ -135,6 +144,7 @@ impl AmBuilder {
             let client = spec.into_client()?;
             state.clients.insert(client.id.clone(), client);
         }
+        state.mark.clone_from(&self.mark);
         if let Some(file) = &file {
             file.write(&state)?;
         }
@@ -150,6 +160,7 @@ impl AmBuilder {
             ticket_ttl: self.ticket_ttl,
             poll_interval: self.poll_interval,
             resource_id_prefix: self.resource_id_prefix,
+            mark: self.mark,
             initial_access_token: self.initial_access_token.as_deref().map(secrets::digest),
             file,
             state: Mutex::new(state),

@@ -24,6 +24,8 @@ pub(crate) struct Shared {
     pub(crate) ticket_ttl: Duration,
     pub(crate) poll_interval: Duration,
     pub(crate) resource_id_prefix: String,
+    /// What secrets begin with.
+    pub(crate) mark: String,
     /// Digest of the initial access token that dynamic registration needs.
     pub(crate) initial_access_token: Option<String>,
     pub(crate) file: Option<StateFile>,

@@ -34,7 +34,9 @@ pub fn planted(kind: &str) {
     let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
     if !seen.iter().any(|known| known == kind) {
         seen.push(kind.to_owned());
-        write("planted", &format!("{kind}\n"));
+        if let Some(mut file) = open("planted") {
+            let _ = file.write_all(format!("{kind}\n").as_bytes());
+        }
     }
 }
 
@@ -54,8 +56,10 @@ pub fn listen() {
 
 /// Collects something that was shown: an error, `Debug` output, the body of a refusal.
 pub fn shown(what: impl Display) {
-    if folder().is_some() {
-        write("shown", &format!("{what}\n"));
+    static FILE: OnceLock<Option<File>> = OnceLock::new();
+    if let Some(mut file) = FILE.get_or_init(|| open("shown")).as_ref() {
+        // One call, so that lines of several threads do not mix.
+        let _ = file.write_all(format!("{what}\n").as_bytes());
     }
 }
 
@@ -71,11 +75,4 @@ fn open(kind: &str) -> Option<File> {
     let name = format!("{program}-{}.{kind}", std::process::id());
     let path = folder()?.join(name);
     OpenOptions::new().create(true).append(true).open(path).ok()
-}
-
-fn write(kind: &str, text: &str) {
-    if let Some(mut file) = open(kind) {
-        // One call, so that lines of several threads do not mix.
-        let _ = file.write_all(text.as_bytes());
-    }
 }

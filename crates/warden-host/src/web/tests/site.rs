@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use tower_warden::{CanonicalPath, OwnerId, Unmapped, WardenLayer};
 use uma_client::{Http, Issuer, TransportError, TransportErrorKind};
+use warden_canary::secret;
 
 use crate::web::{self, CurrentOwner, SignedIn, WebBuilder};
 use crate::{AmPolicy, AmSetting, AnyStore, BoxError, Catalogue, Host, Outbound, SealingKey};
@@ -93,12 +94,12 @@ impl ScriptedAm {
             (_, "/register") => {
                 let mut client = body();
                 client["client_id"] = json!("client-1");
-                client["client_secret"] = json!("canary-secret");
+                client["client_secret"] = json!(secret("client secret", "canary-secret"));
                 reply(201, &client)
             }
             (_, "/token") => reply(
                 200,
-                &json!({"access_token": "canary-pat", "token_type": "Bearer", "expires_in": 3600, "refresh_token": "canary-refresh"}),
+                &json!({"access_token": secret("PAT", "canary-pat"), "token_type": "Bearer", "expires_in": 3600, "refresh_token": secret("refresh token", "canary-refresh")}),
             ),
             (&Method::POST, "/resources/") => {
                 state.next += 1;
