@@ -337,3 +337,5 @@ impl fmt::Debug for Engine {
 mod dialects;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod which_request;
