@@ -332,4 +332,8 @@ impl fmt::Debug for Answers {
 }
 
 #[cfg(test)]
+mod forgetting;
+#[cfg(test)]
+mod moka_tests;
+#[cfg(test)]
 mod tests;

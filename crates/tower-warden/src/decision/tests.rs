@@ -142,6 +142,27 @@ fn a_grant_ends_when_the_first_of_its_scopes_does() {
     );
 }
 
+/// What a handler is told of further scopes holds no more than what the decision would go by.
+#[test]
+fn scopes_of_another_resource_or_another_time_are_not_granted() {
+    let requirements = requirements(Audience::NotChecked, "r", &["view"]);
+    let of = |permissions, window| {
+        let mut token = ActiveToken::new(permissions);
+        token.window = window;
+        granted_scopes(requirements.first(), &token, NOW)
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let permissions = vec![
+        permission("r", &["view", "print"], ALWAYS),
+        permission("q", &["edit"], ALWAYS),
+        permission("r", &["delete"], until(NOW)),
+        permission("r", &["share"], until(NOW + 1)),
+    ];
+    assert_eq!(of(permissions.clone(), ALWAYS), ["view", "print", "share"]);
+    assert!(of(permissions, until(NOW)).is_empty());
+}
+
 /// The text of UMA read naively: expand everything into single live (resource, scope) pairs, then look them up.
 fn oracle(requirements: &Requirements, evidence: &Evidence, now: i64) -> bool {
     let Evidence::Active(token) = evidence else {
