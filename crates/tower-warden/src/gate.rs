@@ -353,4 +353,6 @@ impl Gates {
 }
 
 #[cfg(test)]
+mod load_tests;
+#[cfg(test)]
 mod tests;
