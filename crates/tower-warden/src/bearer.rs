@@ -151,6 +151,17 @@ mod tests {
         }
     }
 
+    /// RFC 9110 section 11.2, octet for octet.
+    #[test]
+    fn a_token_holds_these_characters_and_no_other() {
+        for byte in 0..=u8::MAX {
+            let fits = byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+            assert_eq!(is_token68(&[byte]), fits, "{byte:#x}");
+            assert_eq!(is_token68(&[b'a', byte, b'a']), fits, "{byte:#x}");
+        }
+        assert!(is_token68(b"a=") && is_token68(b"a==") && !is_token68(b"=") && !is_token68(b""));
+    }
+
     #[test]
     fn a_token_is_read_whatever_the_case_of_the_scheme() {
         for value in ["Bearer abc", "bearer abc", "BEARER abc", "bEaReR abc"] {
