@@ -429,4 +429,8 @@ impl fmt::Debug for Answers {
 #[cfg(test)]
 mod crowding;
 #[cfg(test)]
+mod forgetting;
+#[cfg(test)]
+mod moka_tests;
+#[cfg(test)]
 mod tests;

@@ -349,3 +349,5 @@ mod dialects;
 mod telling;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod which_request;

@@ -355,4 +355,6 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 #[cfg(test)]
 mod blame;
 #[cfg(test)]
+mod load_tests;
+#[cfg(test)]
 mod tests;
