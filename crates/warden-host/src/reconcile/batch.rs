@@ -223,6 +223,7 @@ impl Account<'_> {
                             resource_id: answer.id,
                             registered_name: name,
                             policy_uri: answer.policy_uri,
+                            revision: None,
                         },
                     ));
                 }
@@ -241,7 +242,7 @@ impl Account<'_> {
             if let Some(id) = id {
                 inner
                     .store
-                    .share_half_registered(&row, &id, inner.now())
+                    .share_half_registered(&row, &id, None, inner.now())
                     .await?;
             }
             self.batch_failed(&row, Trouble::Am(error), batch).await?;

@@ -155,6 +155,7 @@ impl Account<'_> {
                         resource_id: answer.id,
                         registered_name: self.registered_name(&map),
                         policy_uri: answer.policy_uri,
+                        revision: None,
                     },
                     marker: map.marker,
                 }),

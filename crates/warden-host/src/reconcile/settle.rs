@@ -90,6 +90,7 @@ impl Account<'_> {
             resource_id: id.clone(),
             registered_name: self.registered_name(map),
             policy_uri,
+            revision: None,
         };
         let active = inner
             .store
@@ -129,7 +130,7 @@ impl Account<'_> {
         };
         inner
             .store
-            .share_half_registered(map, id, inner.now())
+            .share_half_registered(map, id, None, inner.now())
             .await?;
         Err(error.into())
     }
