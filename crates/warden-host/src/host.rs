@@ -12,6 +12,7 @@ mod listing;
 mod pace;
 mod paths;
 mod reseal;
+mod scopes;
 mod share;
 
 use std::fmt;
@@ -33,6 +34,7 @@ pub(crate) use ams::{AmEntry, Ams, am_trouble};
 pub(crate) use keepers::Keepers;
 pub(crate) use pace::Pace;
 pub(crate) use paths::{Locks, PathLocks};
+pub(crate) use scopes::ScopeDocuments;
 
 use crate::catalogue::AnyCatalogue;
 use crate::notify::AnyNotify;
