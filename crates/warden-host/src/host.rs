@@ -14,6 +14,7 @@ mod paths;
 mod reseal;
 mod scopes;
 mod share;
+mod withdrawal;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -119,7 +119,7 @@ impl Ams {
     }
 
     /// The setting for an AM that is in the store; `None` if this host no longer works with it.
-    fn setting(&self, issuer: &Issuer) -> Option<AmSetting> {
+    pub(super) fn setting(&self, issuer: &Issuer) -> Option<AmSetting> {
         let named = self
             .policy
             .settings()
@@ -194,7 +194,7 @@ impl Ams {
         }
     }
 
-    fn remembered(&self, issuer: &Issuer) -> Option<Arc<AmEntry>> {
+    pub(super) fn remembered(&self, issuer: &Issuer) -> Option<Arc<AmEntry>> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.get(issuer).cloned()
     }
