@@ -19,3 +19,4 @@ mod paths;
 mod person;
 mod restart;
 mod story;
+mod three_ams;

@@ -279,7 +279,7 @@ async fn who_decides(engine: &Engine, path: &str) -> (u16, Option<String>) {
     let named = response.headers().get("www-authenticate").map(|challenge| {
         let text = challenge.to_str().unwrap();
         let named = text.split_once("as_uri=\"");
-        let rest = named.or(text.split_once("am_uri=\"")).unwrap().1;
+        let rest = named.or_else(|| text.split_once("am_uri=\"")).unwrap().1;
         rest.split_once('"').unwrap().0.to_owned()
     });
     (response.status().as_u16(), named)
