@@ -14,6 +14,7 @@ mod command_line;
 mod cross_origin;
 mod faults;
 mod host;
+mod old_am;
 mod pages;
 mod paths;
 mod person;
