@@ -3,6 +3,7 @@
 mod connections;
 mod leaving;
 mod many;
+mod revisions;
 mod shares;
 mod steps;
 
@@ -11,11 +12,12 @@ use std::time::{Duration, SystemTime};
 use tower_warden::{OwnerId, Site};
 use uma_client::{ClientCredentials, Issuer, ResourceId, Scopes, Secret, StoredPat};
 
-use super::{AmRecord, Consent, Intended, MapRecord, NewShare, Registered, Store};
+use super::{AmRecord, Arrived, Consent, Intended, MapRecord, Moving, NewShare, Registered, Store};
 
 pub(crate) use connections::*;
 pub(crate) use leaving::*;
 pub(crate) use many::*;
+pub(crate) use revisions::*;
 pub(crate) use shares::*;
 pub(crate) use steps::*;
 
@@ -34,7 +36,7 @@ macro_rules! store_suite {
             tombstones_are_swept_when_nothing_is_left, of_two_at_once_one_row_comes,
             a_disconnect_wipes_and_withholds, a_move_switches_all_or_nothing, what_a_move_leaves_is_orphaned,
             connections_are_tended_by_their_life, a_client_of_the_owners_is_kept, many_rows_go_in_one_step,
-            what_is_lost_is_made_anew_once, rows_come_in_pages, what_is_held_at_an_am_is_known,
+            what_is_lost_is_made_anew_once, a_revision_goes_with_its_id, a_move_takes_its_revisions, rows_come_in_pages, what_is_held_at_an_am_is_known,
         }
     };
     ($open:expr; $($case:ident),* $(,)?) => {
@@ -142,6 +144,25 @@ pub(crate) fn registered(resource: &str) -> Registered {
         resource_id: id(resource),
         registered_name: "Summer [host/1]".into(),
         policy_uri: Some("https://home.example/policy/1".parse().unwrap()),
+        revision: None,
+    }
+}
+
+/// A registration with a revision.
+pub(crate) fn revised(resource: &str, revision: &str) -> Registered {
+    Registered {
+        revision: Some(revision.into()),
+        ..registered(resource)
+    }
+}
+
+/// That a registration of a move has arrived.
+pub(crate) fn arrived_as(moving: &Moving, registered: Registered) -> Arrived {
+    Arrived {
+        map: moving.map.id,
+        generation: moving.map.generation,
+        marker: moving.marker.clone(),
+        registered,
     }
 }
 

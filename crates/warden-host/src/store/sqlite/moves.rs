@@ -129,6 +129,7 @@ pub(super) async fn moves_due(
 struct RawMoving {
     marker: String,
     resource_id: Option<String>,
+    revision: Option<String>,
 }
 
 pub(super) async fn move_next(
@@ -153,15 +154,16 @@ pub(super) async fn move_next(
     for map in rows.into_iter().filter_map(RawMap::record) {
         let id = map.id.get().cast_signed();
         let known: Option<RawMoving> =
-            sqlx::query_as("SELECT marker, resource_id FROM warden_moving WHERE map = ?")
+            sqlx::query_as("SELECT marker, resource_id, revision FROM warden_moving WHERE map = ?")
                 .bind(id)
                 .fetch_optional(&mut *tx)
                 .await
                 .or_store()?;
-        let (marker, resource_id, fresh) = match known {
+        let (marker, resource_id, revision, fresh) = match known {
             Some(known) => (
                 known.marker,
                 known.resource_id.and_then(|id| ResourceId::parse(&id).ok()),
+                known.revision,
                 false,
             ),
             None => {
@@ -175,13 +177,14 @@ pub(super) async fn move_next(
                 .execute(&mut *tx)
                 .await
                 .or_store()?;
-                (marker, None, true)
+                (marker, None, None, true)
             }
         };
         next.push(Moving {
             map,
             marker,
             resource_id,
+            revision,
             fresh,
         });
     }
@@ -196,19 +199,20 @@ pub(super) async fn move_arrived(
     arrived: &[Arrived],
     now: i64,
 ) -> Result<(), Error> {
-    storable(
-        arrived
-            .iter()
-            .map(|one| one.registered.registered_name.as_str()),
-    )?;
+    storable(arrived.iter().flat_map(|one| {
+        [one.registered.registered_name.as_str()]
+            .into_iter()
+            .chain(one.registered.revision.as_deref())
+    }))?;
     let mut tx = store.write().await?;
     for one in arrived {
         let id = one.registered.resource_id.as_str();
         let kept = sqlx::query(
-            "UPDATE warden_moving SET resource_id = ?, registered_name = ?, policy_uri = ?, generation = ? \
-             WHERE map = ? AND marker = ? AND (resource_id IS NULL OR resource_id = ?)",
+            "UPDATE warden_moving SET resource_id = ?, revision = ?, registered_name = ?, policy_uri = ?, \
+             generation = ? WHERE map = ? AND marker = ? AND (resource_id IS NULL OR resource_id = ?)",
         )
         .bind(id)
+        .bind(one.registered.revision.as_deref())
         .bind(&one.registered.registered_name)
         .bind(one.registered.policy_uri.as_ref().map(Url::as_str))
         .bind(one.generation)
@@ -223,9 +227,11 @@ pub(super) async fn move_arrived(
         }
         // Stopped or given up meanwhile, or another node was as quick: nobody's any more.
         let known = sqlx::query(
-            "UPDATE warden_orphan SET resource_id = ? WHERE marker = ? AND am_key = ? AND resource_id IS NULL",
+            "UPDATE warden_orphan SET resource_id = ?, revision = ? \
+             WHERE marker = ? AND am_key = ? AND resource_id IS NULL",
         )
         .bind(id)
+        .bind(one.registered.revision.as_deref())
         .bind(&one.marker)
         .bind(am_key(to))
         .execute(&mut *tx)
@@ -233,12 +239,13 @@ pub(super) async fn move_arrived(
         .or_store()?;
         if known.rows_affected() == 0 {
             sqlx::query(
-                "INSERT INTO warden_orphan (owner, am_key, resource_id, marker, attempts, next_try, created) \
-                 VALUES (?, ?, ?, ?, 0, 0, ?)",
+                "INSERT INTO warden_orphan (owner, am_key, resource_id, revision, marker, attempts, next_try, created) \
+                 VALUES (?, ?, ?, ?, ?, 0, 0, ?)",
             )
             .bind(owner.as_str())
             .bind(am_key(to))
             .bind(id)
+            .bind(one.registered.revision.as_deref())
             .bind(&one.marker)
             .bind(now)
             .execute(&mut *tx)
@@ -306,8 +313,8 @@ pub(super) async fn moved(
     }
     // What the old AM has is nobody's from here on.
     sqlx::query(
-        "INSERT INTO warden_orphan (owner, am_key, resource_id, marker, attempts, next_try, created) \
-         SELECT owner, am_key, resource_id, marker, 0, 0, CAST(? AS INTEGER) FROM warden_resource_map \
+        "INSERT INTO warden_orphan (owner, am_key, resource_id, revision, marker, attempts, next_try, created) \
+         SELECT owner, am_key, resource_id, revision, marker, 0, 0, CAST(? AS INTEGER) FROM warden_resource_map \
          WHERE owner = ? AND am_key = ? AND state <> 'tombstone' AND (resource_id IS NOT NULL OR perhaps = 1)",
     )
     .bind(now)
@@ -318,8 +325,8 @@ pub(super) async fn moved(
     .or_store()?;
     let epoch = raise_epoch(&mut tx).await?;
     let switched = sqlx::query(
-        "UPDATE warden_resource_map AS m SET am_key = ?, resource_id = v.resource_id, marker = v.marker, \
-         registered_name = v.registered_name, policy_uri = v.policy_uri, state = 'active', synced = 1, perhaps = 1, \
+        "UPDATE warden_resource_map AS m SET am_key = ?, resource_id = v.resource_id, revision = v.revision, \
+         marker = v.marker, registered_name = v.registered_name, policy_uri = v.policy_uri, state = 'active', synced = 1, perhaps = 1, \
          withheld = 0, problem = NULL, attempts = 0, next_try = 0, generation = m.generation + 1, \
          changed_epoch = ?, updated = ? \
          FROM warden_moving AS v WHERE v.map = m.id AND v.owner = ? AND v.resource_id IS NOT NULL \
@@ -344,7 +351,7 @@ pub(super) async fn moved(
     .or_store()?;
     for id in lost {
         sqlx::query(
-            "UPDATE warden_resource_map SET am_key = ?, resource_id = NULL, marker = ?, perhaps = 0, withheld = 0, \
+            "UPDATE warden_resource_map SET am_key = ?, resource_id = NULL, revision = NULL, marker = ?, perhaps = 0, withheld = 0, \
              generation = generation + 1, changed_epoch = ?, updated = ? WHERE id = ?",
         )
         .bind(&to)
@@ -394,8 +401,8 @@ pub(super) async fn give_up_move(
     now: i64,
 ) -> Result<bool, Error> {
     sqlx::query(
-        "INSERT INTO warden_orphan (owner, am_key, resource_id, marker, attempts, next_try, created) \
-         SELECT v.owner, w.to_am, v.resource_id, v.marker, 0, 0, CAST(? AS INTEGER) FROM warden_moving AS v \
+        "INSERT INTO warden_orphan (owner, am_key, resource_id, revision, marker, attempts, next_try, created) \
+         SELECT v.owner, w.to_am, v.resource_id, v.revision, v.marker, 0, 0, CAST(? AS INTEGER) FROM warden_moving AS v \
          JOIN warden_move AS w ON w.owner = v.owner WHERE v.owner = ?",
     )
     .bind(now)
@@ -423,8 +430,8 @@ pub(super) async fn leave_behind(
     now: i64,
 ) -> Result<(), Error> {
     sqlx::query(
-        "INSERT INTO warden_orphan (owner, am_key, resource_id, marker, attempts, next_try, created) \
-         SELECT v.owner, w.to_am, v.resource_id, v.marker, 0, 0, CAST(? AS INTEGER) FROM warden_moving AS v \
+        "INSERT INTO warden_orphan (owner, am_key, resource_id, revision, marker, attempts, next_try, created) \
+         SELECT v.owner, w.to_am, v.resource_id, v.revision, v.marker, 0, 0, CAST(? AS INTEGER) FROM warden_moving AS v \
          JOIN warden_move AS w ON w.owner = v.owner WHERE v.map = ?",
     )
     .bind(now)

@@ -174,13 +174,14 @@ async fn revive(
             tx,
             row,
             row.resource_id.as_ref().map(ResourceId::as_str),
+            row.revision.as_deref(),
             now,
         )
         .await?;
     }
     let epoch = raised(tx, epoch).await?;
     sqlx::query(
-        "UPDATE warden_resource_map SET subtree = ?, owner = ?, am_key = ?, resource_id = ?, marker = ?, name = ?, \
+        "UPDATE warden_resource_map SET subtree = ?, owner = ?, am_key = ?, resource_id = ?, revision = ?, marker = ?, name = ?, \
          description = ?, icon_uri = ?, scopes = ?, policy_uri = NULL, state = 'pending', synced = 0, perhaps = 1, \
          problem = NULL, attempts = 0, next_try = 0, generation = generation + 1, changed_epoch = ?, created = ?, \
          updated = ?, withheld = 0, search = ? WHERE id = ?",
@@ -189,7 +190,8 @@ async fn revive(
     .bind(share.owner.as_str())
     .bind(am_key(&share.issuer))
     .bind(row.resource_id.as_ref().filter(|_| same).map(ResourceId::as_str))
-    .bind(if same { &row.marker } else { &share.marker })
+    .bind(row.revision.as_ref().filter(|_| same))
+    .bind(if same && may_be_there { &row.marker } else { &share.marker })
     .bind(&share.name)
     .bind(share.description.as_deref())
     .bind(share.icon_uri.as_deref())
@@ -235,7 +237,7 @@ async fn update(
     let synced = row.synced && !scopes_changed && !words_changed && state == row.state;
     sqlx::query(
         "UPDATE warden_resource_map SET subtree = ?, name = ?, description = ?, icon_uri = ?, scopes = ?, state = ?, \
-         resource_id = ?, synced = ?, next_try = 0, generation = generation + 1, changed_epoch = ?, updated = ?, \
+         resource_id = ?, revision = ?, synced = ?, next_try = 0, generation = generation + 1, changed_epoch = ?, updated = ?, \
          search = ? WHERE id = ?",
     )
     .bind(share.subtree)
@@ -249,6 +251,11 @@ async fn update(
             .as_ref()
             .filter(|_| row.state != RowState::Lost)
             .map(ResourceId::as_str),
+    )
+    .bind(
+        row.revision
+            .as_ref()
+            .filter(|_| row.state != RowState::Lost),
     )
     .bind(synced)
     .bind(epoch)
@@ -336,15 +343,17 @@ pub(super) async fn orphan(
     tx: &mut Transaction<'static, Sqlite>,
     map: &MapRecord,
     resource_id: Option<&str>,
+    revision: Option<&str>,
     now: i64,
 ) -> Result<(), Error> {
     sqlx::query(
-        "INSERT INTO warden_orphan (owner, am_key, resource_id, marker, attempts, next_try, created) \
-         VALUES (?, ?, ?, ?, 0, 0, ?)",
+        "INSERT INTO warden_orphan (owner, am_key, resource_id, revision, marker, attempts, next_try, created) \
+         VALUES (?, ?, ?, ?, ?, 0, 0, ?)",
     )
     .bind(map.owner.as_str())
     .bind(am_key(&map.issuer))
     .bind(resource_id)
+    .bind(revision)
     .bind(&map.marker)
     .bind(now)
     .execute(&mut **tx)

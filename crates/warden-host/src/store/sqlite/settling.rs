@@ -26,11 +26,11 @@ pub(super) async fn shares_registered(
     shares: &[(MapRecord, Registered)],
     now: i64,
 ) -> Result<Vec<Option<MapRecord>>, Error> {
-    storable(
-        shares
-            .iter()
-            .map(|(_, registered)| registered.registered_name.as_str()),
-    )?;
+    storable(shares.iter().flat_map(|(_, registered)| {
+        [registered.registered_name.as_str()]
+            .into_iter()
+            .chain(registered.revision.as_deref())
+    }))?;
     let mut tx = store.write().await?;
     let mut epoch = None;
     let mut kept = Vec::with_capacity(shares.len());
@@ -57,7 +57,16 @@ async fn register(
             )
     });
     let Some(current) = current else {
-        moved_on(tx, map, row.as_ref(), &registered.resource_id, now).await?;
+        let revision = registered.revision.as_deref();
+        moved_on(
+            tx,
+            map,
+            row.as_ref(),
+            &registered.resource_id,
+            revision,
+            now,
+        )
+        .await?;
         return Ok(None);
     };
     // Telling the AM a new name is nothing to enforcement.
@@ -69,11 +78,12 @@ async fn register(
         current.changed_epoch
     };
     sqlx::query(
-        "UPDATE warden_resource_map SET state = 'active', resource_id = ?, registered_name = ?, policy_uri = ?, \
-         synced = 1, perhaps = 1, problem = NULL, attempts = 0, next_try = 0, changed_epoch = ?, updated = ? \
+        "UPDATE warden_resource_map SET state = 'active', resource_id = ?, revision = ?, registered_name = ?, \
+         policy_uri = ?, synced = 1, perhaps = 1, problem = NULL, attempts = 0, next_try = 0, changed_epoch = ?, updated = ? \
          WHERE id = ?",
     )
     .bind(registered.resource_id.as_str())
+    .bind(registered.revision.as_deref())
     .bind(&registered.registered_name)
     .bind(registered.policy_uri.as_ref().map(Url::as_str))
     .bind(epoch)
@@ -89,29 +99,61 @@ pub(super) async fn share_half_registered(
     store: &SqliteStore,
     map: &MapRecord,
     id: &ResourceId,
+    revision: Option<&str>,
     now: i64,
 ) -> Result<(), Error> {
+    storable(revision)?;
     let mut tx = store.write().await?;
     let row = with_id(&mut tx, map.id).await?;
-    if let Some(current) = row.as_ref().filter(|row| row.generation == map.generation) {
-        if current.resource_id.as_ref() != Some(id) {
-            // Of a pending row enforcement reads no id, but what it reads is said to raise the epoch.
-            let epoch = raise_epoch(&mut tx).await?;
-            sqlx::query(
-                "UPDATE warden_resource_map SET resource_id = ?, changed_epoch = ?, updated = ? WHERE id = ?",
-            )
-            .bind(id.as_str())
-            .bind(epoch)
-            .bind(now)
-            .bind(map.id.get().cast_signed())
-            .execute(&mut *tx)
-            .await
-            .or_store()?;
+    match row.as_ref().filter(|row| row.generation == map.generation) {
+        Some(current) if current.resource_id.as_ref() == Some(id) => {
+            if current.revision.as_deref() != revision {
+                revised(&mut tx, map, revision).await?;
+            }
         }
-    } else {
-        moved_on(&mut tx, map, row.as_ref(), id, now).await?;
+        // Of a pending row enforcement reads no id, but what it reads is said to raise the epoch.
+        Some(_) => found(&mut tx, map, id, revision, now).await?,
+        None => moved_on(&mut tx, map, row.as_ref(), id, revision, now).await?,
     }
     tx.commit().await.or_store()
+}
+
+/// Keeps a registration for a row that had another or none.
+async fn found(
+    tx: &mut Transaction<'static, Sqlite>,
+    map: &MapRecord,
+    id: &ResourceId,
+    revision: Option<&str>,
+    now: i64,
+) -> Result<(), Error> {
+    let epoch = raise_epoch(tx).await?;
+    sqlx::query(
+        "UPDATE warden_resource_map SET resource_id = ?, revision = ?, changed_epoch = ?, updated = ? WHERE id = ?",
+    )
+    .bind(id.as_str())
+    .bind(revision)
+    .bind(epoch)
+    .bind(now)
+    .bind(map.id.get().cast_signed())
+    .execute(&mut **tx)
+    .await
+    .or_store()?;
+    Ok(())
+}
+
+/// Keeps the revision of the registration that a row has.
+async fn revised(
+    tx: &mut Transaction<'static, Sqlite>,
+    map: &MapRecord,
+    revision: Option<&str>,
+) -> Result<(), Error> {
+    sqlx::query("UPDATE warden_resource_map SET revision = ? WHERE id = ?")
+        .bind(revision)
+        .bind(map.id.get().cast_signed())
+        .execute(&mut **tx)
+        .await
+        .or_store()?;
+    Ok(())
 }
 
 /// The AM made a registration for a row that its owner has changed since. It must not be forgotten: it is the row's if
@@ -121,25 +163,14 @@ async fn moved_on(
     map: &MapRecord,
     row: Option<&MapRecord>,
     id: &ResourceId,
+    revision: Option<&str>,
     now: i64,
 ) -> Result<(), Error> {
     let same_share = row.filter(|row| row.marker == map.marker && row.owner == map.owner);
     match same_share.map(|row| row.resource_id.as_ref()) {
-        Some(Some(known)) if known == id => Ok(()),
-        Some(None) => {
-            let epoch = raise_epoch(tx).await?;
-            sqlx::query(
-                "UPDATE warden_resource_map SET resource_id = ?, changed_epoch = ? WHERE id = ?",
-            )
-            .bind(id.as_str())
-            .bind(epoch)
-            .bind(map.id.get().cast_signed())
-            .execute(&mut **tx)
-            .await
-            .or_store()?;
-            Ok(())
-        }
-        Some(Some(_)) | None => orphan(tx, map, Some(id.as_str()), now).await,
+        Some(Some(known)) if known == id => revised(tx, map, revision).await,
+        Some(None) => found(tx, map, id, revision, now).await,
+        Some(Some(_)) | None => orphan(tx, map, Some(id.as_str()), revision, now).await,
     }
 }
 
@@ -217,8 +248,8 @@ pub(super) async fn share_lost(
     }
     let epoch = raise_epoch(&mut tx).await?;
     sqlx::query(
-        "UPDATE warden_resource_map SET state = 'lost', resource_id = NULL, policy_uri = NULL, problem = NULL, \
-         attempts = 0, changed_epoch = ?, updated = ? WHERE id = ?",
+        "UPDATE warden_resource_map SET state = 'lost', resource_id = NULL, revision = NULL, policy_uri = NULL, \
+         problem = NULL, attempts = 0, changed_epoch = ?, updated = ? WHERE id = ?",
     )
     .bind(epoch)
     .bind(now)
@@ -280,7 +311,7 @@ pub(super) async fn registration_gone(
             raise_epoch(&mut tx).await?
         };
         sqlx::query(
-            "UPDATE warden_resource_map SET resource_id = NULL, perhaps = ?, changed_epoch = ?, updated = ?, \
+            "UPDATE warden_resource_map SET resource_id = NULL, revision = NULL, perhaps = ?, changed_epoch = ?, updated = ?, \
              state = CASE WHEN state = 'active' THEN 'suspect' ELSE state END WHERE id = ?",
         )
         .bind(!untouched)
