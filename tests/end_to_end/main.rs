@@ -19,3 +19,4 @@ mod paths;
 mod person;
 mod restart;
 mod story;
+mod two_ams;

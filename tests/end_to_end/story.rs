@@ -11,7 +11,7 @@ use crate::person::{ALBUM, PHOTO, Person};
 use warden_am::{Endpoint, PolicySpec};
 
 /// The public client that the embedded AM knows.
-fn requester(am: &str) -> Requester {
+pub(crate) fn requester(am: &str) -> Requester {
     let client = AmClient::builder(Issuer::parse(am).unwrap())
         .allow_insecure_http()
         .credentials(ClientCredentials::public("uma-get"))
@@ -20,7 +20,7 @@ fn requester(am: &str) -> Requester {
     Requester::new(client)
 }
 
-async fn claim(app: &Person, am: &str, user: &str) -> (Secret, String) {
+pub(crate) async fn claim(app: &Person, am: &str, user: &str) -> (Secret, String) {
     let form = [
         ("username", user),
         ("password", user),

@@ -19,6 +19,7 @@ use crate::embedded::{self, EmbeddedAm};
 use crate::log::Log;
 use crate::options::{AmAddress, Database, Profile, ServeOptions, UnmappedChoice};
 use crate::people::People;
+use crate::second;
 use crate::session::SessionKey;
 
 /// How long open connections may take to end.
@@ -26,13 +27,15 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// How often registrations at the AM are brought in step.
 const RECONCILE: Duration = Duration::from_secs(60);
 
-/// A running host, and its AM if that is embedded.
+/// A running host, and those of its AMs that are embedded.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     pub(crate) issuer: Issuer,
+    /// The issuer of the second AM, if there is one.
+    second_issuer: Option<Issuer>,
     stop: watch::Sender<bool>,
     host: JoinHandle<std::io::Result<()>>,
-    am: Option<EmbeddedAm>,
+    ams: Vec<EmbeddedAm>,
     reconciler: JoinHandle<()>,
 }
 
@@ -42,11 +45,14 @@ pub(crate) async fn serve(options: ServeOptions, log: &Log) -> Result<(), Failur
     // Before anybody is told that it runs, lest they end it the hard way.
     let told = told_to_end()?;
     log.release();
+    let second = running.second_issuer.as_ref();
+    let second = second.map(|issuer| format!(" second-am={issuer}"));
     writeln!(
         std::io::stdout().lock(),
-        "host-one ready: host=http://{} am={}",
+        "host-one ready: host=http://{} am={}{}",
         running.address,
-        running.issuer
+        running.issuer,
+        second.unwrap_or_default()
     )?;
     told.await?;
     tracing::info!("ending: open requests are answered first");
@@ -69,20 +75,28 @@ pub(crate) async fn start_with(options: ServeOptions, http: Http) -> Result<Runn
         AmAddress::Embedded => {
             let listener = listen(options.am_listen, "--am-listen").await?;
             let state = options.database.beside("am.json");
-            Some(embedded::start(listener, state, stopped.clone())?)
+            let name = second::name_of_first(&options);
+            Some(embedded::start(name, listener, state, stopped.clone())?)
         }
     };
+    let second_am = second::start(&options, stopped.clone()).await?;
     let issuer = match (&options.am, &am) {
         (AmAddress::Issuer(issuer), _) => issuer.clone(),
         (AmAddress::Embedded, Some(am)) => am.issuer.clone(),
         (AmAddress::Embedded, None) => return Err("the embedded AM did not start".into()),
     };
-    let profile = match am {
+    let profile = match &am {
         None => check_am(&options, &issuer, http.clone()).await?,
         Some(_) => AmProfile::uma2(),
     };
-    let setting = am_setting(&options, issuer.clone(), profile)?;
-    let host = open_host(&options.database, setting, address, http).await?;
+    let second_issuer = second_am.as_ref().map(|am| am.issuer.clone());
+    let mut settings = vec![am_setting(&options, issuer.clone(), profile)?];
+    settings.extend(
+        second_issuer
+            .clone()
+            .map(|issuer| second::setting(&options, issuer)),
+    );
+    let host = open_host(&options.database, settings, address, http).await?;
     let reconciler = host.spawn_reconciler(RECONCILE);
     let app = app(
         &host,
@@ -104,9 +118,10 @@ pub(crate) async fn start_with(options: ServeOptions, http: Http) -> Result<Runn
     Ok(Running {
         address,
         issuer,
+        second_issuer,
         stop,
         host: tokio::spawn(serving.into_future()),
-        am,
+        ams: am.into_iter().chain(second_am).collect(),
         reconciler,
     })
 }
@@ -118,7 +133,7 @@ impl Running {
         self.stop.send_replace(true);
         let all = async {
             self.host.await??;
-            if let Some(am) = self.am {
+            for am in self.ams {
                 am.serving.await??;
             }
             Ok::<(), Failure>(())
@@ -135,7 +150,7 @@ impl Running {
 
 async fn open_host(
     database: &Database,
-    am: AmSetting,
+    ams: Vec<AmSetting>,
     address: SocketAddr,
     http: Http,
 ) -> Result<Host, Failure> {
@@ -150,7 +165,7 @@ async fn open_host(
         .client_name("Host One")
         .own_label("host-one")
         .host_id(address.to_string())
-        .ams(AmPolicy::Only(vec![am]))
+        .ams(AmPolicy::Only(ams))
         .catalogue(People)
         .build()
         .await?;
@@ -176,7 +191,7 @@ fn am_setting(
     }
     let embedded = matches!(options.am, AmAddress::Embedded);
     let name = if embedded {
-        String::from("the embedded AM")
+        second::name_of_first(options).to_owned()
     } else {
         issuer
             .url()
@@ -264,7 +279,7 @@ fn write_private(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
         .map_err(|error| format!("{}: {error}", file.display()).into())
 }
 
-async fn listen(address: SocketAddr, option: &str) -> Result<TcpListener, Failure> {
+pub(crate) async fn listen(address: SocketAddr, option: &str) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| {
         format!("can't listen on {address}: {error}; choose another with {option}").into()
     })

@@ -17,8 +17,9 @@ pub(crate) struct EmbeddedAm {
     pub(crate) serving: JoinHandle<std::io::Result<()>>,
 }
 
-/// Starts an AM on a listener; it ends when `stop` says so.
+/// Starts an AM of a name on a listener; it ends when `stop` says so.
 pub(crate) fn start(
+    name: &str,
     listener: TcpListener,
     state_file: Option<PathBuf>,
     mut stop: watch::Receiver<bool>,
@@ -28,7 +29,7 @@ pub(crate) fn start(
     let requester = ClientSpec::new("uma-get")
         .name("uma-get")
         .grant_types(["urn:ietf:params:oauth:grant-type:uma-ticket"]);
-    let mut am = WardenAm::builder(&issuer).client(requester);
+    let mut am = WardenAm::builder(&issuer).name(name).client(requester);
     for person in PEOPLE {
         am = am.user(person, person);
     }

@@ -9,6 +9,7 @@ mod log;
 mod options;
 mod pages;
 mod people;
+mod second;
 mod session;
 mod tour;
 
