@@ -55,5 +55,13 @@ pub(crate) async fn complaints(browser: &Browser) -> Vec<String> {
         axe.run(document, options).then(r => done(r.violations.map(short)), e => done([{ id: String(e), impact: null, nodes: [] }]));";
     let found = browser.page.execute_async(run, Vec::new()).await.unwrap();
     let found: Vec<Violation> = found.convert().unwrap();
-    found.into_iter().map(|one| format!("{one:?}")).collect()
+    let in_words = |one: Violation| {
+        let Violation { id, impact, nodes } = one;
+        format!(
+            "{id} ({}): {}",
+            impact.unwrap_or_default(),
+            nodes.join("; ")
+        )
+    };
+    found.into_iter().map(in_words).collect()
 }

@@ -19,13 +19,13 @@ static PLACES: Semaphore = Semaphore::const_new(3);
 const PATIENCE: Duration = Duration::from_secs(10);
 const GLANCE: Duration = Duration::from_millis(20);
 
-/// What a test is about to look at.
+/// The window, in CSS pixels.
 const DESKTOP: u32 = 1100;
 const HEIGHT: u32 = 900;
 
 pub(crate) struct Browser {
     pub(crate) page: WebDriver,
-    driver: Driver,
+    driver: Option<Driver>,
     _home: TempDir,
     _place: SemaphorePermit<'static>,
 }
@@ -79,16 +79,18 @@ impl Browser {
         let page = WebDriver::new(driver.url.as_str(), wanted).await.unwrap();
         Some(Self {
             page,
-            driver,
+            driver: Some(driver),
             _home: home,
             _place: place,
         })
     }
 
     /// Ends the browser. One that is dropped ends, too, but may leave files behind.
-    pub(crate) async fn end(self) {
-        self.page.quit().await.unwrap();
-        self.driver.end().await;
+    pub(crate) async fn end(mut self) {
+        self.page.clone().quit().await.unwrap();
+        if let Some(driver) = self.driver.take() {
+            driver.end().await;
+        }
     }
 
     pub(crate) async fn goto(&self, url: &str) {
@@ -133,7 +135,8 @@ impl Browser {
         }
     }
 
-    /// The one thing of a role (`button`, `link`, `textbox`, ...) and a name, once it is there.
+    /// The first thing of a role (`button`, `link`, `textbox`, ...) and a name, once it is there. With a star at its end, the
+    /// name begins so.
     #[track_caller]
     pub(crate) fn named<'a>(
         &'a self,
@@ -157,11 +160,6 @@ impl Browser {
         }
     }
 
-    /// Whether there is such a thing now.
-    pub(crate) async fn has(&self, role: &str, name: &str) -> bool {
-        self.look_for(role, name).await.is_some()
-    }
-
     async fn look_for(&self, role: &str, name: &str) -> Option<WebElement> {
         let candidates = match role {
             "button" => "button, input[type=submit], summary",
@@ -176,7 +174,7 @@ impl Browser {
             let Ok(called) = self.computed(&element, "label").await else {
                 return None;
             };
-            if called == name
+            if is_called(&called, name)
                 && self
                     .computed(&element, "role")
                     .await
@@ -268,6 +266,21 @@ impl Browser {
     pub(crate) async fn complaints(&self) -> Vec<String> {
         let log = self.page.browser_log().await.unwrap();
         log.into_iter().map(|entry| format!("{entry:?}")).collect()
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // Chromium ends with its driver; a test that has failed does not wait for more.
+        let _ = self.page.clone().leak();
+    }
+}
+
+/// Whether a name is the wanted one, or begins so if a star ends that.
+pub(crate) fn is_called(name: &str, wanted: &str) -> bool {
+    match wanted.strip_suffix('*') {
+        Some(start) => name.starts_with(start),
+        None => name == wanted,
     }
 }
 

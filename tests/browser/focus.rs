@@ -2,57 +2,63 @@
 
 use std::time::Duration;
 
+use serde::Deserialize;
+use serde_json::Value;
 use thirtyfour::TypingData;
-use thirtyfour::prelude::*;
 
-use crate::browser::Browser;
+use crate::browser::{Browser, is_called};
+
+pub(crate) use thirtyfour::Key;
 
 /// More than any page has.
 const MOST_STOPS: usize = 150;
 
-/// What has the focus.
-#[derive(Debug, Clone)]
-pub(crate) struct Focus {
-    pub(crate) element: WebElement,
-    /// The title of the frame that it is in.
-    pub(crate) frame: Option<String>,
-    pub(crate) role: String,
-    pub(crate) name: String,
+/// What has the focus; null when that is the page itself.
+const FOCUS: &str = "
+    const it = document.activeElement;
+    if (!it || it === document.body || it === document.documentElement) return null;
+    const style = getComputedStyle(it), box = it.getBoundingClientRect();
+    return {
+        it: it,
+        markup: it.outerHTML.slice(0, 150),
+        frame: it.tagName === 'IFRAME' ? it.title : null,
+        // Of a date, the browser itself marks the part.
+        outlined: (style.outlineStyle !== 'none' && style.outlineWidth !== '0px') || it.type === 'datetime-local',
+        shown: box.width >= 1 && box.height >= 1,
+        stop: it.dataset.stop ?? null,
+    };";
+
+#[derive(Debug, Deserialize)]
+struct Focus {
+    it: Value,
+    markup: String,
+    frame: Option<String>,
+    outlined: bool,
+    shown: bool,
+    stop: Option<String>,
+}
+
+impl Focus {
+    /// WCAG 2.4.7.
+    fn must_be_seen(&self) {
+        assert!(self.outlined, "no outline: {}", self.markup);
+        assert!(self.shown, "too small to be seen: {}", self.markup);
+    }
 }
 
 impl Browser {
     /// Sends keys to what has the focus.
     pub(crate) async fn press(&self, keys: impl Into<TypingData>) {
-        let keys = self
-            .page
-            .action_chain_with_delay(Some(Duration::ZERO), Some(Duration::ZERO))
-            .send_keys(keys);
+        let now = Some(Duration::ZERO);
+        let keys = self.page.action_chain_with_delay(now, now).send_keys(keys);
         keys.perform().await.unwrap();
     }
 
-    /// What has the focus; none when that is the page itself.
-    pub(crate) async fn focus(&self) -> Option<Focus> {
-        self.leave_frames().await;
-        let mut element = self.page.active_element().await.ok()?;
-        let mut frame = None;
-        if element.tag_name().await.ok()? == "iframe" {
-            frame = element.attr("title").await.ok()?;
-            element.enter_frame().await.ok()?;
-            element = self.page.active_element().await.ok()?;
-        }
-        if matches!(element.tag_name().await.ok()?.as_str(), "body" | "html") {
-            return None;
-        }
-        Some(Focus {
-            role: self.computed(&element, "role").await.ok()?,
-            name: self.computed(&element, "label").await.ok()?,
-            element,
-            frame,
-        })
+    async fn focus(&self) -> Option<Focus> {
+        serde_json::from_value(self.evaluate(FOCUS).await).unwrap()
     }
 
-    /// Presses Tab until a thing of a role and a name has the focus; with a star at its end, the name begins so. Every
-    /// stop on the way must be seen.
+    /// Presses Tab until a thing of a role and a name has the focus. Every stop on the way must be seen.
     #[track_caller]
     pub(crate) fn tab_to<'a>(
         &'a self,
@@ -81,25 +87,31 @@ impl Browser {
         frame: Option<&'a str>,
     ) -> impl Future<Output = ()> + 'a {
         let place = std::panic::Location::caller();
-        let fits = move |focus: &Focus| {
-            let by_name = match name.strip_suffix('*') {
-                Some(start) => focus.name.starts_with(start),
-                None => focus.name == name,
-            };
-            by_name && focus.role == role && focus.frame.as_deref() == frame
-        };
         async move {
             let mut stops = Vec::new();
             for _ in 0..MOST_STOPS {
+                self.leave_frames().await;
                 self.press(Key::Tab).await;
-                let Some(focus) = self.focus().await else {
+                let Some(mut focus) = self.focus().await else {
                     continue;
                 };
-                self.must_be_seen(&focus).await;
-                if fits(&focus) {
+                let inside = focus.frame.clone();
+                if inside.as_deref() != frame {
+                    stops.push(focus.markup);
+                    continue;
+                }
+                if let Some(title) = frame {
+                    self.enter_frame(title).await;
+                    match self.focus().await {
+                        Some(within) => focus = within,
+                        None => continue,
+                    }
+                }
+                focus.must_be_seen();
+                if self.is(&focus.it, role, name).await {
                     return;
                 }
-                stops.push(format!("{} {:?}", focus.role, focus.name));
+                stops.push(focus.markup);
             }
             let url = self.url().await;
             panic!(
@@ -108,17 +120,11 @@ impl Browser {
         }
     }
 
-    /// The focus has an outline (WCAG 2.4.7), a name, and is no bigger surprise than where it stands.
-    async fn must_be_seen(&self, focus: &Focus) {
-        let css = async |property: &str| focus.element.css_value(property).await.unwrap();
-        let (style, width) = (css("outline-style").await, css("outline-width").await);
-        assert!(style != "none" && width != "0px", "no outline: {focus:?}");
-        assert!(!focus.name.is_empty(), "no name: {focus:?}");
-        let rect = focus.element.rect().await.unwrap();
-        assert!(
-            rect.width >= 1.0 && rect.height >= 1.0,
-            "too small: {focus:?}"
-        );
+    async fn is(&self, element: &Value, role: &str, name: &str) -> bool {
+        let handle = self.page.handle().clone();
+        let element = thirtyfour::WebElement::from_json(element.clone(), handle).unwrap();
+        is_called(&self.computed(&element, "label").await.unwrap(), name)
+            && self.computed(&element, "role").await.unwrap() == role
     }
 
     /// Fills a field in: Tab to it, then type over what stands there.
@@ -139,32 +145,33 @@ impl Browser {
     /// document, and that none is left out.
     pub(crate) async fn walk_with_tab(&self) {
         let in_order = "
-            const all = 'a[href], button, input:not([type=hidden]), select, textarea, summary';
+            document.activeElement.blur();
+            window.scrollTo(0, 0);
+            const all = 'a[href], button, input:not([type=hidden]), select, textarea, summary, iframe';
             const seen = [...document.querySelectorAll(all)].filter(e => e.checkVisibility() && !e.disabled);
+            const choices = e => [...document.getElementsByName(e.name)].filter(o => o.type === 'radio' && o.form === e.form);
             // Of the buttons of one choice, one is a stop.
-            const stop = e => e.type !== 'radio' || e.checked
-                || (![...document.getElementsByName(e.name)].some(o => o.checked) && document.getElementsByName(e.name)[0] === e);
+            const stop = e => e.type !== 'radio' || e.checked || (!choices(e).some(o => o.checked) && choices(e)[0] === e);
             seen.forEach((e, i) => { e.dataset.stop = i; });
             return seen.filter(stop).map(e => e.dataset.stop);";
         let expected: Vec<String> = serde_json::from_value(self.evaluate(in_order).await).unwrap();
-        self.evaluate("document.activeElement.blur(); window.scrollTo(0, 0);")
-            .await;
-        let mut reached = Vec::new();
+        let mut reached: Vec<String> = Vec::new();
         for _ in 0..MOST_STOPS {
             self.press(Key::Tab).await;
             let Some(focus) = self.focus().await else {
                 break;
             };
-            self.must_be_seen(&focus).await;
-            if focus.frame.is_some() {
+            // A frame and a date have stops within.
+            if reached.last() == focus.stop.as_ref() {
                 continue;
             }
-            if let Some(stop) = focus.element.attr("data-stop").await.unwrap() {
-                if reached.first() == Some(&stop) {
-                    break;
-                }
-                reached.push(stop);
+            if focus.frame.is_none() {
+                focus.must_be_seen();
             }
+            if reached.first() == focus.stop.as_ref() {
+                break;
+            }
+            reached.extend(focus.stop);
         }
         let url = self.url().await;
         assert_eq!(reached, expected, "the order of the stops at {url}");

@@ -21,6 +21,6 @@ async fn a_double_click_on_share_makes_one_resource() {
     assert_eq!(list.len(), 1, "{list:?}");
     assert_eq!(list[0]["uri"], NAME);
     let at_am = alice.get(&format!("{}/policies", scene.host.am)).await;
-    assert_eq!(at_am.body.matches("<h3>").count(), 1, "{}", at_am.body);
+    assert_eq!(at_am.body.matches("<h2>").count(), 1, "{}", at_am.body);
     scene.end().await;
 }

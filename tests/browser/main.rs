@@ -13,6 +13,9 @@
 )]
 
 #[allow(dead_code, reason = "shared with the end-to-end tests")]
+#[path = "../end_to_end/app.rs"]
+mod app;
+#[allow(dead_code, reason = "shared with the end-to-end tests")]
 #[path = "../end_to_end/host.rs"]
 mod host;
 #[allow(dead_code, reason = "shared with the end-to-end tests")]
@@ -23,8 +26,12 @@ mod axe;
 mod browser;
 mod driver;
 mod focus;
+mod gallery;
+mod picture;
 mod scene;
 
+mod every_page;
 mod frames;
 mod haste;
+mod screenshots;
 mod story;

@@ -1,8 +1,7 @@
 //! The whole story: by keyboard alone, and without any script.
 
-use thirtyfour::prelude::Key;
-
 use crate::browser::Browser;
+use crate::focus::Key;
 use crate::scene::Scene;
 
 #[tokio::test]

@@ -10,6 +10,7 @@
 )]
 
 mod am;
+mod app;
 mod command_line;
 mod cross_origin;
 mod faults;

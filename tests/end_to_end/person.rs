@@ -115,6 +115,15 @@ impl Person {
         self.post(&host.at("/login"), &form).await.expect(303);
     }
 
+    pub(crate) async fn sign_in_at(&self, am: &str) {
+        let form = [
+            ("username", self.name),
+            ("password", self.name),
+            ("return_to", "/policies"),
+        ];
+        self.post(&format!("{am}/signin"), &form).await.expect(303);
+    }
+
     /// Signs in at the host, names the AM, and consents there. What came of the callback.
     pub(crate) async fn connect(&self, host: &HostOne) -> Answer {
         self.connect_to(host, &host.am).await
@@ -143,12 +152,7 @@ impl Person {
         assert!(asked.as_str().starts_with(am), "{asked}");
         let page = self.get(asked.as_str()).await;
         if page.status == 303 {
-            let form = [
-                ("username", self.name),
-                ("password", self.name),
-                ("return_to", "/policies"),
-            ];
-            self.post(&format!("{am}/signin"), &form).await.expect(303);
+            self.sign_in_at(am).await;
         }
         self.get(asked.as_str()).await.expect(200);
         let mut form: Vec<(String, String)> = asked.query_pairs().into_owned().collect();

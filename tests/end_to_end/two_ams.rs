@@ -1,38 +1,8 @@
 //! Two embedded AMs: each owner has an AM of her or his own.
 
-use serde_json::Value;
-use uma_client::{Exchange, Ticket, TicketExchange};
-
+use crate::app::{admit, rpt};
 use crate::host::HostOne;
-use crate::person::{Answer, PHOTO, Person};
-use crate::story::{claim, requester};
-
-/// Lets carol see a resource, on its owner's page at the AM.
-async fn admit_carol(owner: &Person, resource: &Value) {
-    let policy = resource["policy_uri"].as_str().unwrap();
-    let rule = [
-        ("subject_kind", "user"),
-        ("subject", "carol"),
-        ("client", ""),
-        ("scope", "view"),
-        ("until", ""),
-    ];
-    owner
-        .post(&format!("{policy}/add"), &rule)
-        .await
-        .expect(303);
-}
-
-/// What an AM gives for the ticket of a refusal, to an application of carol's.
-async fn rpt(app: &Person, am: &str, refused: &Answer) -> String {
-    let ticket = Ticket::parse(&refused.ticket(am)).unwrap();
-    let (token, format) = claim(app, am, "carol").await;
-    let exchange = TicketExchange::new(ticket).claim_token(token, format);
-    match requester(am).exchange(exchange).await.unwrap() {
-        Exchange::Granted(grant) => grant.rpt.expose().to_owned(),
-        other => panic!("{other:?}"),
-    }
-}
+use crate::person::{PHOTO, Person};
 
 #[tokio::test]
 async fn each_owner_has_an_am_of_her_own() {
@@ -50,10 +20,10 @@ async fn each_owner_has_an_am_of_her_own() {
     // Each is led to the AM of the owner, and to no other.
     app.get(&hers).await.ticket(&one);
     app.get(&his).await.ticket(&two);
-    admit_carol(&alice, &alice.shared(&host).await[0]).await;
-    admit_carol(&bob, &bob.shared(&host).await[0]).await;
-    let from_one = rpt(&app, &one, &app.get(&hers).await).await;
-    let from_two = rpt(&app, &two, &app.get(&his).await).await;
+    admit("carol", &alice, &alice.shared(&host).await[0]).await;
+    admit("carol", &bob, &bob.shared(&host).await[0]).await;
+    let from_one = rpt("carol", &app, &one, &app.get(&hers).await).await;
+    let from_two = rpt("carol", &app, &two, &app.get(&his).await).await;
     app.call("GET", &hers, Some(&from_one)).await.expect(200);
     app.call("GET", &his, Some(&from_two)).await.expect(200);
 
@@ -66,7 +36,7 @@ async fn each_owner_has_an_am_of_her_own() {
     // Each AM knows its own owner's resource alone, and neither session ended the other.
     for (person, am, other) in [(&alice, &one, &two), (&bob, &two, &one)] {
         let page = person.get(&format!("{am}/policies")).await.expect(200);
-        assert_eq!(page.body.matches("<h3>").count(), 1, "{}", page.body);
+        assert_eq!(page.body.matches("<h2>").count(), 1, "{}", page.body);
         let elsewhere = person.get(&format!("{other}/policies")).await;
         assert_eq!(elsewhere.status, 303, "not signed in there");
     }
