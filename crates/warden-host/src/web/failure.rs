@@ -117,6 +117,7 @@ impl From<Error> for Failure {
             | ErrorKind::MoveUnderWay
             | ErrorKind::CredentialsNeeded => (S::CONFLICT, text::ELSEWHERE_HEADING, None),
             ErrorKind::TooMany => (S::TOO_MANY_REQUESTS, text::UNREACHABLE_HEADING, None),
+            ErrorKind::Changed => (S::CONFLICT, text::CHANGED_HEADING, None),
             ErrorKind::AlreadyShared => (S::CONFLICT, text::UNGUARDED_HEADING, None),
             ErrorKind::NotYours => (
                 S::FORBIDDEN,

@@ -219,6 +219,9 @@ mod tests {
             policy_uri: policy.map(|policy| policy.parse().unwrap()),
             since: UNIX_EPOCH,
             withheld: false,
+            map: tower_warden::MapId::new(1),
+            trouble: None,
+            generation: 1,
         }
     }
 

@@ -190,6 +190,7 @@ pub(crate) const CALLBACK_FAILED_TEXT: &str = "The manager reported that it coul
 pub(crate) const NOT_CONNECTED_HEADING: &str = "No manager chosen yet";
 pub(crate) const CONSENT_HEADING: &str = "Your consent is needed";
 pub(crate) const ELSEWHERE_HEADING: &str = "You share through another manager";
+pub(crate) const CHANGED_HEADING: &str = "This was changed meanwhile";
 pub(crate) const STORE_HEADING: &str = "Something went wrong here";
 pub(crate) const STORE_TEXT: &str = "This site could not save or read what it needed. What you share stays guarded. Try again in a few minutes.";
 pub(crate) const FORM_HEADING: &str = "Something is missing";
