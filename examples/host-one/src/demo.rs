@@ -11,12 +11,13 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tower_warden::Unmapped;
 use uma_client::{AmClient, AmProfile, ClientCredentials, Http, Issuer, ReqwestTransport, Secret};
-use warden_host::{AmPolicy, AmSetting, AnyStore, Host, SealingKey};
+use warden_host::{AccessLog, AmPolicy, AmSetting, AnyStore, Host, SealingKey};
 
 use crate::Failure;
 use crate::app::{AppOptions, app};
 use crate::embedded::{self, EmbeddedAm};
 use crate::log::Log;
+use crate::notices::Notices;
 use crate::options::{AmAddress, Database, Profile, ServeOptions, UnmappedChoice};
 use crate::people::People;
 use crate::session::SessionKey;
@@ -34,6 +35,7 @@ pub(crate) struct Running {
     host: JoinHandle<std::io::Result<()>>,
     am: Option<EmbeddedAm>,
     reconciler: JoinHandle<()>,
+    accesses: AccessLog,
 }
 
 /// Serves until it is told to end.
@@ -82,7 +84,8 @@ pub(crate) async fn start_with(options: ServeOptions, http: Http) -> Result<Runn
         Some(_) => AmProfile::uma2(),
     };
     let setting = am_setting(&options, issuer.clone(), profile)?;
-    let host = open_host(&options.database, setting, address, http).await?;
+    let notices = Notices::default();
+    let host = open_host(&options.database, setting, address, http, notices.clone()).await?;
     let reconciler = host.spawn_reconciler(RECONCILE);
     let app = app(
         &host,
@@ -94,6 +97,7 @@ pub(crate) async fn start_with(options: ServeOptions, http: Http) -> Result<Runn
             cache_ttl: options.cache_ttl,
             allow_origin: options.allow_origin,
             session_key: session_key(&options.database)?,
+            notices,
         },
     )
     .await?;
@@ -108,6 +112,7 @@ pub(crate) async fn start_with(options: ServeOptions, http: Http) -> Result<Runn
         host: tokio::spawn(serving.into_future()),
         am,
         reconciler,
+        accesses: host.access_log(),
     })
 }
 
@@ -123,7 +128,11 @@ impl Running {
             }
             Ok::<(), Failure>(())
         };
-        match tokio::time::timeout(DRAIN, all).await {
+        let ended = tokio::time::timeout(DRAIN, all).await;
+        if let Err(error) = self.accesses.flush().await {
+            tracing::warn!(%error, "the last accesses could not be kept");
+        }
+        match ended {
             Ok(ended) => ended,
             Err(_) => {
                 tracing::warn!("some connections did not end within {} s", DRAIN.as_secs());
@@ -138,6 +147,7 @@ async fn open_host(
     am: AmSetting,
     address: SocketAddr,
     http: Http,
+    notices: Notices,
 ) -> Result<Host, Failure> {
     let key = match database.beside("seal-key") {
         Some(file) => SealingKey::from_file(file)?,
@@ -152,6 +162,7 @@ async fn open_host(
         .host_id(address.to_string())
         .ams(AmPolicy::Only(vec![am]))
         .catalogue(People)
+        .notify(notices)
         .build()
         .await?;
     Ok(host)
