@@ -52,5 +52,6 @@ async fn is_for_everybody() {
 
 /// What the console says of an answer that is meant to be an error.
 fn is_meant(entry: &str) -> bool {
-    entry.contains("the server responded with a status of 4") && entry.contains("source: Some(\"network\")")
+    entry.contains("the server responded with a status of 4")
+        && entry.contains("source: Some(\"network\")")
 }

@@ -11,12 +11,13 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tower_warden::Unmapped;
 use uma_client::{AmClient, AmProfile, ClientCredentials, Http, Issuer, ReqwestTransport, Secret};
-use warden_host::{AmPolicy, AmSetting, AnyStore, Host, SealingKey};
+use warden_host::{AccessLog, AmPolicy, AmSetting, AnyStore, Host, SealingKey};
 
 use crate::Failure;
 use crate::app::{AppOptions, app};
 use crate::embedded::{self, EmbeddedAm};
 use crate::log::Log;
+use crate::notices::Notices;
 use crate::options::{AmAddress, Database, Profile, ServeOptions, UnmappedChoice};
 use crate::people::People;
 use crate::second;
@@ -37,6 +38,7 @@ pub(crate) struct Running {
     host: JoinHandle<std::io::Result<()>>,
     ams: Vec<EmbeddedAm>,
     reconciler: JoinHandle<()>,
+    accesses: AccessLog,
 }
 
 /// Serves until it is told to end.
@@ -96,7 +98,8 @@ pub(crate) async fn start_with(options: ServeOptions, http: Http) -> Result<Runn
             .clone()
             .map(|issuer| second::setting(&options, issuer)),
     );
-    let host = open_host(&options.database, settings, address, http).await?;
+    let notices = Notices::default();
+    let host = open_host(&options.database, settings, address, http, notices.clone()).await?;
     let reconciler = host.spawn_reconciler(RECONCILE);
     let app = app(
         &host,
@@ -108,6 +111,7 @@ pub(crate) async fn start_with(options: ServeOptions, http: Http) -> Result<Runn
             cache_ttl: options.cache_ttl,
             allow_origin: options.allow_origin,
             session_key: session_key(&options.database)?,
+            notices,
         },
     )
     .await?;
@@ -123,6 +127,7 @@ pub(crate) async fn start_with(options: ServeOptions, http: Http) -> Result<Runn
         host: tokio::spawn(serving.into_future()),
         ams: am.into_iter().chain(second_am).collect(),
         reconciler,
+        accesses: host.access_log(),
     })
 }
 
@@ -138,7 +143,11 @@ impl Running {
             }
             Ok::<(), Failure>(())
         };
-        match tokio::time::timeout(DRAIN, all).await {
+        let ended = tokio::time::timeout(DRAIN, all).await;
+        if let Err(error) = self.accesses.flush().await {
+            tracing::warn!(%error, "the last accesses could not be kept");
+        }
+        match ended {
             Ok(ended) => ended,
             Err(_) => {
                 tracing::warn!("some connections did not end within {} s", DRAIN.as_secs());
@@ -153,6 +162,7 @@ async fn open_host(
     ams: Vec<AmSetting>,
     address: SocketAddr,
     http: Http,
+    notices: Notices,
 ) -> Result<Host, Failure> {
     let key = match database.beside("seal-key") {
         Some(file) => SealingKey::from_file(file)?,
@@ -167,6 +177,7 @@ async fn open_host(
         .host_id(address.to_string())
         .ams(AmPolicy::Only(ams))
         .catalogue(People)
+        .notify(notices)
         .build()
         .await?;
     Ok(host)

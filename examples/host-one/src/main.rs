@@ -6,6 +6,7 @@ mod data;
 mod demo;
 mod embedded;
 mod log;
+mod notices;
 mod options;
 mod pages;
 mod people;

@@ -9,13 +9,14 @@ use uma_client::{Clock, Http, ReqwestTransport, SystemClock};
 use url::Url;
 
 use super::{Ams, Host, Inner, Keepers, Locks, Pace, PathLocks};
+use crate::access_log::Retention;
 use crate::catalogue::AnyCatalogue;
 use crate::notify::AnyNotify;
 use crate::outbound::Enrolments;
 use crate::reconcile::{Patience, Visited};
 use crate::{
-    AmPolicy, AnyStore, Catalogue, DriftPolicy, Error, ErrorKind, HostMaps, LostPolicy, Notify,
-    Outbound,
+    AccessLog, AmPolicy, AnyStore, Catalogue, DriftPolicy, Error, ErrorKind, HostMaps, LostPolicy,
+    Notify, Outbound,
 };
 
 /// Builds a [`Host`]. Callback base, AMs and catalogue have to be given.
@@ -36,6 +37,7 @@ pub struct HostBuilder {
     background_rate: u32,
     outbound: Outbound,
     outbound_http: Option<Http>,
+    retention: Retention,
 }
 
 impl HostBuilder {
@@ -56,6 +58,7 @@ impl HostBuilder {
             background_rate: 50,
             outbound: Outbound::new(),
             outbound_http: None,
+            retention: Retention::default(),
         }
     }
 
@@ -146,6 +149,13 @@ impl HostBuilder {
         self
     }
 
+    /// Sets how long, and how many of, each owner's accesses [`Host::access_log`] keeps: `most` kinds of access that were
+    /// let in, and as many that were not; without, 500 of each, for 30 days. 0 days keep none.
+    pub fn keep_accesses(mut self, days: u16, most: u32) -> Self {
+        self.retention = Retention { days, most };
+        self
+    }
+
     /// Builds the host and loads its maps.
     ///
     /// # Errors
@@ -208,6 +218,7 @@ impl HostBuilder {
             self.client_name,
             self.host_id,
         );
+        let access_log = AccessLog::new(self.store.clone(), self.clock.clone(), self.retention);
         let host = Host {
             engine: Arc::default(),
             inner: Arc::new(Inner {
@@ -229,6 +240,8 @@ impl HostBuilder {
                 lost: self.lost,
                 drift: self.drift,
                 visited: Visited::default(),
+                access_log,
+                retention: self.retention,
                 moving: Locks::default(),
                 publishing: AtomicBool::new(false),
             }),

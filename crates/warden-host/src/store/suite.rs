@@ -1,5 +1,6 @@
 //! What every store must keep, tested for each of them by `store_suite!`.
 
+mod accesses;
 mod connections;
 mod leaving;
 mod many;
@@ -13,6 +14,7 @@ use uma_client::{ClientCredentials, Issuer, ResourceId, Scopes, Secret, StoredPa
 
 use super::{AmRecord, Consent, Intended, MapRecord, NewShare, Registered, Store};
 
+pub(crate) use accesses::*;
 pub(crate) use connections::*;
 pub(crate) use leaving::*;
 pub(crate) use many::*;
@@ -35,6 +37,7 @@ macro_rules! store_suite {
             a_disconnect_wipes_and_withholds, a_move_switches_all_or_nothing, what_a_move_leaves_is_orphaned,
             connections_are_tended_by_their_life, a_client_of_the_owners_is_kept, many_rows_go_in_one_step,
             what_is_lost_is_made_anew_once, rows_come_in_pages, what_is_held_at_an_am_is_known,
+            accesses_come_latest_first, accesses_that_are_alike_are_counted, accesses_are_bounded,
         }
     };
     ($open:expr; $($case:ident),* $(,)?) => {
