@@ -12,6 +12,8 @@ use tokio::process::{Child, Command};
 pub(crate) struct HostOne {
     pub(crate) url: String,
     pub(crate) am: String,
+    /// Of a host that was started with `--second-am`.
+    pub(crate) second_am: Option<String>,
     child: Child,
     folder: TempDir,
     /// Where it logs instead of on stderr, when leaks are searched for.
@@ -85,6 +87,17 @@ impl HostOne {
         Self::start(TempDir::new().unwrap(), &all).await
     }
 
+    /// With two embedded AMs.
+    pub(crate) async fn two_ams(arguments: &[&str]) -> Self {
+        let mut all = vec!["--second-am", "--second-am-listen", "127.0.0.1:0"];
+        all.extend_from_slice(arguments);
+        Self::embedded(&all).await
+    }
+
+    pub(crate) fn second_am(&self) -> &str {
+        self.second_am.as_deref().expect("a second AM")
+    }
+
     /// With an AM elsewhere.
     pub(crate) async fn with_am(issuer: &str, arguments: &[&str]) -> Self {
         let mut all = vec![
@@ -118,9 +131,14 @@ impl HostOne {
             .strip_prefix("host-one ready: host=")
             .and_then(|rest| rest.split_once(" am="))
             .unwrap_or_else(|| panic!("not the ready line: {line}"));
+        let (am, second_am) = match am.split_once(" second-am=") {
+            Some((am, second)) => (am, Some(second.to_owned())),
+            None => (am, None),
+        };
         Self {
             url: url.to_owned(),
             am: am.to_owned(),
+            second_am,
             child,
             folder,
             log,

@@ -19,6 +19,10 @@ pub(crate) struct Shared {
     pub(crate) prefix: String,
     /// True when the issuer is https, so that cookies are marked `Secure`.
     pub(crate) secure: bool,
+    /// The name of the cookie of a signed-in person.
+    pub(crate) session_cookie: String,
+    /// What the pages call the AM.
+    pub(crate) name: String,
     pub(crate) personality: Personality,
     pub(crate) token_ttl: Duration,
     pub(crate) ticket_ttl: Duration,

@@ -1,5 +1,7 @@
 //! The host: what it is built from, and what it can do.
 
+mod accesses;
+mod again;
 mod ams;
 mod api;
 mod attend;
@@ -37,13 +39,14 @@ pub(crate) use pace::Pace;
 pub(crate) use paths::{Locks, PathLocks};
 pub(crate) use scopes::ScopeDocuments;
 
+use crate::access_log::Retention;
 use crate::catalogue::AnyCatalogue;
 use crate::notify::AnyNotify;
 use crate::outbound::Enrolments;
 use crate::reconcile::{Patience, Visited};
 use crate::{
-    AmChoice, AnyStore, AuthorizationAnswer, Connection, DriftPolicy, Error, ErrorKind, HostMaps,
-    HostProtection, LostPolicy, Reconciled, ReturnPath, ShareRequest, SharedResource,
+    AccessLog, AmChoice, AnyStore, AuthorizationAnswer, Connection, DriftPolicy, Error, ErrorKind,
+    HostMaps, HostProtection, LostPolicy, Reconciled, ReturnPath, ShareRequest, SharedResource,
 };
 use connect::Purpose;
 
@@ -76,6 +79,8 @@ pub(crate) struct Inner {
     pub(crate) lost: LostPolicy,
     pub(crate) drift: DriftPolicy,
     pub(crate) visited: Visited,
+    pub(crate) access_log: AccessLog,
+    pub(crate) retention: Retention,
     /// Who moves, so that each move is gone on with once.
     pub(crate) moving: Locks<OwnerId>,
     publishing: AtomicBool,

@@ -13,14 +13,16 @@ use tower_warden::Unmapped;
 use uma_client::{
     AmClient, AmProfile, ClientCredentials, Dialect, Http, Issuer, ReqwestTransport, Secret,
 };
-use warden_host::{AmPolicy, AmSetting, AnyStore, Host, SealingKey};
+use warden_host::{AccessLog, AmPolicy, AmSetting, AnyStore, Host, SealingKey};
 
 use crate::Failure;
 use crate::app::{AppOptions, app};
 use crate::embedded::{self, EmbeddedAm};
 use crate::log::Log;
+use crate::notices::Notices;
 use crate::options::{AmAddress, Database, ServeOptions, UnmappedChoice};
 use crate::people::People;
+use crate::second;
 use crate::session::SessionKey;
 
 /// How long open connections may take to end.
@@ -28,14 +30,17 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// How often registrations at the AM are brought in step.
 const RECONCILE: Duration = Duration::from_secs(60);
 
-/// A running host, and its AM if that is embedded.
+/// A running host, and those of its AMs that are embedded.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     pub(crate) issuer: Issuer,
+    /// The issuer of the second AM, if there is one.
+    second_issuer: Option<Issuer>,
     stop: watch::Sender<bool>,
     host: JoinHandle<std::io::Result<()>>,
-    am: Option<EmbeddedAm>,
+    ams: Vec<EmbeddedAm>,
     reconciler: JoinHandle<()>,
+    accesses: AccessLog,
 }
 
 /// Serves until it is told to end.
@@ -44,11 +49,14 @@ pub(crate) async fn serve(options: ServeOptions, log: &Log) -> Result<(), Failur
     // Before anybody is told that it runs, lest they end it the hard way.
     let told = told_to_end()?;
     log.release();
+    let second = running.second_issuer.as_ref();
+    let second = second.map(|issuer| format!(" second-am={issuer}"));
     writeln!(
         std::io::stdout().lock(),
-        "host-one ready: host=http://{} am={}",
+        "host-one ready: host=http://{} am={}{}",
         running.address,
-        running.issuer
+        running.issuer,
+        second.unwrap_or_default()
     )?;
     told.await?;
     tracing::info!("ending: open requests are answered first");
@@ -71,28 +79,39 @@ pub(crate) async fn start_with(options: ServeOptions, http: Http) -> Result<Runn
         AmAddress::Embedded => {
             let listener = listen(options.am_listen, "--am-listen").await?;
             let state = options.database.beside("am.json");
+            let name = second::name_of_first(&options);
+            let dialect = options.embedded_dialect();
             Some(embedded::start(
+                name,
                 listener,
-                options.embedded_dialect(),
+                dialect,
                 state,
                 stopped.clone(),
             )?)
         }
     };
+    let second_am = second::start(&options, stopped.clone()).await?;
     let issuer = match (&options.am, &am) {
         (AmAddress::Issuer(issuer), _) => issuer.clone(),
         (AmAddress::Embedded, Some(am)) => am.issuer.clone(),
         (AmAddress::Embedded, None) => return Err("the embedded AM did not start".into()),
     };
-    let (dialect, profile) = match am {
+    let (dialect, profile) = match &am {
         None => check_am(&options, &issuer, http.clone()).await?,
         Some(_) => {
             let dialect = options.embedded_dialect();
             (dialect, dialect.profile())
         }
     };
-    let setting = am_setting(&options, issuer.clone(), profile)?.with_dialect(dialect);
-    let host = open_host(&options.database, setting, address, http).await?;
+    let second_issuer = second_am.as_ref().map(|am| am.issuer.clone());
+    let mut settings = vec![am_setting(&options, issuer.clone(), profile)?.with_dialect(dialect)];
+    settings.extend(
+        second_issuer
+            .clone()
+            .map(|issuer| second::setting(&options, issuer)),
+    );
+    let notices = Notices::default();
+    let host = open_host(&options.database, settings, address, http, notices.clone()).await?;
     let reconciler = host.spawn_reconciler(RECONCILE);
     let app = app(
         &host,
@@ -106,6 +125,7 @@ pub(crate) async fn start_with(options: ServeOptions, http: Http) -> Result<Runn
             accept_legacy_tokens: options.accept_legacy_tokens,
             allow_origin: options.allow_origin,
             session_key: session_key(&options.database)?,
+            notices,
         },
     )
     .await?;
@@ -116,10 +136,12 @@ pub(crate) async fn start_with(options: ServeOptions, http: Http) -> Result<Runn
     Ok(Running {
         address,
         issuer,
+        second_issuer,
         stop,
         host: tokio::spawn(serving.into_future()),
-        am,
+        ams: am.into_iter().chain(second_am).collect(),
         reconciler,
+        accesses: host.access_log(),
     })
 }
 
@@ -130,12 +152,16 @@ impl Running {
         self.stop.send_replace(true);
         let all = async {
             self.host.await??;
-            if let Some(am) = self.am {
+            for am in self.ams {
                 am.serving.await??;
             }
             Ok::<(), Failure>(())
         };
-        match tokio::time::timeout(DRAIN, all).await {
+        let ended = tokio::time::timeout(DRAIN, all).await;
+        if let Err(error) = self.accesses.flush().await {
+            tracing::warn!(%error, "the last accesses could not be kept");
+        }
+        match ended {
             Ok(ended) => ended,
             Err(_) => {
                 tracing::warn!("some connections did not end within {} s", DRAIN.as_secs());
@@ -147,9 +173,10 @@ impl Running {
 
 async fn open_host(
     database: &Database,
-    am: AmSetting,
+    ams: Vec<AmSetting>,
     address: SocketAddr,
     http: Http,
+    notices: Notices,
 ) -> Result<Host, Failure> {
     let key = match database.beside("seal-key") {
         Some(file) => SealingKey::from_file(file)?,
@@ -162,8 +189,9 @@ async fn open_host(
         .client_name("Host One")
         .own_label("host-one")
         .host_id(address.to_string())
-        .ams(AmPolicy::Only(vec![am]))
+        .ams(AmPolicy::Only(ams))
         .catalogue(People)
+        .notify(notices)
         .build()
         .await?;
     Ok(host)
@@ -191,7 +219,7 @@ fn am_setting(
         .with_profile(profile)
         .with_allow_insecure(embedded || options.allow_insecure_am);
     if embedded {
-        setting = setting.with_name("the embedded AM");
+        setting = setting.with_name(second::name_of_first(options));
     }
     if let (Some(id), Some(secret)) = (&options.client_id, &options.client_secret) {
         setting =
@@ -271,7 +299,7 @@ fn write_private(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
         .map_err(|error| format!("{}: {error}", file.display()).into())
 }
 
-async fn listen(address: SocketAddr, option: &str) -> Result<TcpListener, Failure> {
+pub(crate) async fn listen(address: SocketAddr, option: &str) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| {
         format!("can't listen on {address}: {error}; choose another with {option}").into()
     })

@@ -6,9 +6,11 @@ mod data;
 mod demo;
 mod embedded;
 mod log;
+mod notices;
 mod options;
 mod pages;
 mod people;
+mod second;
 mod session;
 mod tour;
 

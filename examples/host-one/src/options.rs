@@ -1,5 +1,7 @@
 //! The options of the command line, each with its environment variable.
 
+mod second;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,6 +12,8 @@ use tower_warden::MAX_CACHE_TTL;
 use uma_client::{AmProfile, Dialect, Issuer};
 
 use crate::Failure;
+
+pub(crate) use second::SecondAm;
 
 /// The folder that the program writes to, unless `--database` says otherwise.
 pub(crate) const DATA_FOLDER: &str = "host-one-data";
@@ -66,6 +70,9 @@ pub(crate) struct ServeOptions {
         default_value = "127.0.0.1:8081"
     )]
     pub(crate) am_listen: SocketAddr,
+
+    #[command(flatten)]
+    pub(crate) second: SecondAm,
 
     /// What the AM speaks, and how it differs within that. Unless named, both are told from the AM's metadata, and are those of
     /// a strict UMA 2.0 AM where they don't tell.
@@ -259,6 +266,7 @@ impl ServeOptions {
         options.am = AmAddress::Embedded;
         options.am_listen = any_port;
         options.am_profile = Profile::of(dialect)?;
+        options.second.second_am = false;
         options.database = Database::Memory;
         options.unmapped = UnmappedChoice::Pass;
         options.cache_ttl = Duration::from_secs(10);
@@ -414,5 +422,10 @@ mod tests {
         );
         assert_eq!(options.cache_ttl, Duration::from_secs(10));
         assert!(matches!(options.am, AmAddress::Embedded));
+        assert!(!options.second.second_am);
+        assert_eq!(
+            options.second.second_am_listen.to_string(),
+            "127.0.0.1:8082"
+        );
     }
 }

@@ -104,6 +104,7 @@ fn answers_take_room_by_what_they_hold() {
     };
     let answers = Answers::new(limits, clock);
     let answer = |permissions| Answer {
+        am: 0,
         evidence: Evidence::Active(ActiveToken::new(permissions)),
         stamp: 0,
         deadline: Instant::now(),

@@ -10,13 +10,14 @@ use uma_client::{Clock, Http, ReqwestTransport, SystemClock};
 use url::Url;
 
 use super::{Ams, Host, Inner, Keepers, Locks, Pace, PathLocks, ScopeDocuments};
+use crate::access_log::Retention;
 use crate::catalogue::AnyCatalogue;
 use crate::notify::AnyNotify;
 use crate::outbound::Enrolments;
 use crate::reconcile::{Patience, Visited};
 use crate::{
-    AmPolicy, AnyStore, Catalogue, DriftPolicy, Error, ErrorKind, HostMaps, LostPolicy, Notify,
-    Outbound,
+    AccessLog, AmPolicy, AnyStore, Catalogue, DriftPolicy, Error, ErrorKind, HostMaps, LostPolicy,
+    Notify, Outbound,
 };
 
 /// Builds a [`Host`]. Callback base, AMs and catalogue have to be given.
@@ -39,6 +40,7 @@ pub struct HostBuilder {
     outbound_http: Option<Http>,
     scope_base: Option<Url>,
     scope_documents: Vec<(String, ScopeDocument)>,
+    retention: Retention,
 }
 
 impl HostBuilder {
@@ -61,6 +63,7 @@ impl HostBuilder {
             outbound_http: None,
             scope_base: None,
             scope_documents: Vec::new(),
+            retention: Retention::default(),
         }
     }
 
@@ -165,6 +168,13 @@ impl HostBuilder {
         self
     }
 
+    /// Sets how long, and how many of, each owner's accesses [`Host::access_log`] keeps: `most` kinds of access that were
+    /// let in, and as many that were not; without, 500 of each, for 30 days. 0 days keep none.
+    pub fn keep_accesses(mut self, days: u16, most: u32) -> Self {
+        self.retention = Retention { days, most };
+        self
+    }
+
     /// Builds the host and loads its maps.
     ///
     /// # Errors
@@ -232,6 +242,7 @@ impl HostBuilder {
             self.host_id,
             scopes,
         );
+        let access_log = AccessLog::new(self.store.clone(), self.clock.clone(), self.retention);
         let host = Host {
             engine: Arc::default(),
             inner: Arc::new(Inner {
@@ -253,6 +264,8 @@ impl HostBuilder {
                 lost: self.lost,
                 drift: self.drift,
                 visited: Visited::default(),
+                access_log,
+                retention: self.retention,
                 moving: Locks::default(),
                 publishing: AtomicBool::new(false),
             }),

@@ -9,7 +9,7 @@ use super::Host;
 use super::connect::time;
 use crate::reconcile::Settled;
 use crate::store::{Intended, MapRecord, NewShare, RowState, Store as _};
-use crate::{ConnectionState, Error, ErrorKind, ShareRequest, SharedResource};
+use crate::{ConnectionState, Error, ErrorKind, ShareRequest, SharedResource, Trouble};
 
 const MOST_NAME: usize = 255;
 const MOST_DESCRIPTION: usize = 2000;
@@ -24,11 +24,17 @@ impl Host {
         let inner = &self.inner;
         let path = self.check_request(owner, &request).await?;
         let issuer = self.am_to_share_through(owner).await?;
+        let drawn = request.generation;
         let share = new_share(&path, &self.site(), owner, &issuer, request)?;
         let _alone = inner
             .paths
             .lock((share.site.clone(), share.path_key.clone()))
             .await;
+        if let Some(drawn) = drawn
+            && let Some(kept) = self.unless_changed(&share, drawn).await?
+        {
+            return Ok(kept);
+        }
         let (map, fresh) = match inner.store.share_intended(&share, inner.now()).await? {
             Intended::Kept { map, fresh } => (*map, fresh),
             Intended::Taken => return Err(taken()),
@@ -209,6 +215,7 @@ impl Host {
         let am_name = self.inner.ams.name(&map.issuer);
         let withdrawal = self.withdrawal(&map);
         let unserved = !self.inner.ams.is_served(&map.issuer);
+        let trouble = trouble_of(&map, unserved);
         let state = match map.state {
             _ if map.broken || map.withheld || unserved => MapState::Suspect,
             RowState::Pending | RowState::Tombstone => MapState::Pending,
@@ -237,6 +244,7 @@ impl Host {
             })
         };
         SharedResource {
+            map: map.id,
             uri: crate::maps::uri_of_key(&map.path_key),
             name: map.name,
             description: map.description,
@@ -252,7 +260,23 @@ impl Host {
             since: time(map.created),
             withheld: map.withheld,
             withdrawal,
+            trouble,
+            generation: map.generation,
         }
+    }
+}
+
+/// What keeps a row from being in order.
+fn trouble_of(map: &MapRecord, unserved: bool) -> Option<Trouble> {
+    match map.state {
+        _ if map.broken => Some(Trouble::Damaged),
+        _ if map.withheld => Some(Trouble::Withheld),
+        _ if unserved => Some(Trouble::AmNotServed),
+        RowState::Pending | RowState::Tombstone if map.attempts > 0 => Some(Trouble::Failing),
+        RowState::Pending | RowState::Tombstone => Some(Trouble::Registering),
+        RowState::Suspect => Some(Trouble::Suspect),
+        RowState::Lost => Some(Trouble::Lost),
+        RowState::Active => map.problem.as_ref().map(|_| Trouble::OutOfStep),
     }
 }
 

@@ -4,9 +4,10 @@ use tower_warden::{MapId, OwnerId, Site};
 use uma_client::{ClientCredentials, Issuer, PatState, ResourceId, StoredPat};
 
 use super::{
-    AmRecord, Arrived, Attention, Changes, ConnectionRecord, Consent, Holding, Intended,
-    LeftoverRecord, MapRecord, MapsPage, MapsQuery, MoveBegun, MoveRecord, Moving, NewShare,
-    Orphan, PendingConnect, Registered, ResealedBatch, SealedRow, Severed, SqliteStore, Store,
+    AccessRecord, AccessesPage, AccessesQuery, AmRecord, Arrived, Attention, Changes,
+    ConnectionRecord, Consent, Holding, Intended, LeftoverRecord, MapRecord, MapsPage, MapsQuery,
+    MoveBegun, MoveRecord, Moving, NewShare, Orphan, PendingConnect, Registered, ResealedBatch,
+    SealedRow, Severed, SqliteStore, Store,
 };
 use crate::{Error, ErrorKind, KeyRing};
 
@@ -121,4 +122,6 @@ hand_on! {
     orphans_due(issuer: &Issuer, now: i64, limit: u32) -> Vec<Orphan>;
     swept(now: i64, tombstones_before: i64) -> ();
     resealed(after: Option<&SealedRow>, limit: u32) -> ResealedBatch;
+    accesses_kept(accesses: &[AccessRecord], most: u32, before: i64) -> ();
+    accesses_page(owner: &OwnerId, query: &AccessesQuery) -> AccessesPage;
 }

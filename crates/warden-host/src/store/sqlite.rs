@@ -1,5 +1,6 @@
 //! The embedded store: SQLite.
 
+mod accesses;
 mod ams;
 mod attend;
 mod connections;
@@ -31,9 +32,10 @@ use tower_warden::{MapId, OwnerId, Site};
 use uma_client::{ClientCredentials, Issuer, PatState, ResourceId, Secret, StoredPat};
 
 use super::{
-    AmRecord, Arrived, Attention, Changes, ConnectionRecord, Consent, Holding, Intended,
-    LeftoverRecord, MapRecord, MapsPage, MapsQuery, MoveBegun, MoveRecord, Moving, NewShare,
-    Orphan, PendingConnect, Registered, ResealedBatch, SealedRow, Severed, Store,
+    AccessRecord, AccessesPage, AccessesQuery, AmRecord, Arrived, Attention, Changes,
+    ConnectionRecord, Consent, Holding, Intended, LeftoverRecord, MapRecord, MapsPage, MapsQuery,
+    MoveBegun, MoveRecord, Moving, NewShare, Orphan, PendingConnect, Registered, ResealedBatch,
+    SealedRow, Severed, Store,
 };
 use crate::seal::{Place, private_new};
 use crate::{Error, ErrorKind, KeyRing};
@@ -281,4 +283,6 @@ steps! {
     reading: orphans_due(issuer: &Issuer, now: i64, limit: u32) -> Vec<Orphan>;
     settling: swept(now: i64, tombstones_before: i64) -> ();
     keys: resealed(after: Option<&SealedRow>, limit: u32) -> ResealedBatch;
+    accesses: accesses_kept(accesses: &[AccessRecord], most: u32, before: i64) -> ();
+    accesses: accesses_page(owner: &OwnerId, query: &AccessesQuery) -> AccessesPage;
 }

@@ -1,5 +1,6 @@
 //! What every store must keep, tested for each of them by `store_suite!`.
 
+mod accesses;
 mod connections;
 mod leaving;
 mod many;
@@ -14,6 +15,7 @@ use uma_client::{ClientCredentials, Issuer, ResourceId, Scopes, Secret, StoredPa
 
 use super::{AmRecord, Arrived, Consent, Intended, MapRecord, Moving, NewShare, Registered, Store};
 
+pub(crate) use accesses::*;
 pub(crate) use connections::*;
 pub(crate) use leaving::*;
 pub(crate) use many::*;
@@ -36,7 +38,8 @@ macro_rules! store_suite {
             tombstones_are_swept_when_nothing_is_left, of_two_at_once_one_row_comes,
             a_disconnect_wipes_and_withholds, a_move_switches_all_or_nothing, what_a_move_leaves_is_orphaned,
             connections_are_tended_by_their_life, a_client_of_the_owners_is_kept, many_rows_go_in_one_step,
-            what_is_lost_is_made_anew_once, a_revision_goes_with_its_id, a_move_takes_its_revisions, rows_come_in_pages, what_is_held_at_an_am_is_known,
+            what_is_lost_is_made_anew_once, a_revision_goes_with_its_id, a_move_takes_its_revisions, rows_come_in_pages,
+            what_is_held_at_an_am_is_known, accesses_come_latest_first, accesses_that_are_alike_are_counted, accesses_are_bounded,
         }
     };
     ($open:expr; $($case:ident),* $(,)?) => {
