@@ -1,6 +1,9 @@
 //! What Warden costs a request, beside the same router bare and under a layer that does nothing.
 //!
 //!     cargo bench -p tower-warden
+//!     crates/tower-warden/benches/instructions.sh
+//!
+//! The second counts instructions, which a busy machine does not change.
 //!
 //! One process, rounds in turn, the median of the paired differences to the identity layer in the same round.
 
@@ -46,8 +49,26 @@ fn allocations(scene: &Scene, case: Case) -> u64 {
     allocation_counter::measure(|| scene.answer(case, made)).count_total
 }
 
+/// One case, a number of times, for `benches/instructions.sh`.
+fn only(scene: &Scene, name: &str, count: usize) {
+    for case in CASES {
+        if format!("{case:?}") == name {
+            scene.run(case);
+            for _ in 0..count {
+                scene.answer(case, scene.make(case));
+            }
+        }
+    }
+}
+
 fn main() {
     let scene = Scene::new();
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, only_one, name, count] = arguments.as_slice()
+        && only_one == "--only"
+    {
+        return only(&scene, name, count.parse().unwrap_or(1));
+    }
     let mut times = vec![Vec::with_capacity(ROUNDS); CASES.len()];
     for round in 0..=ROUNDS {
         for (case, times) in CASES.iter().zip(&mut times) {

@@ -1,6 +1,7 @@
 //! The AM's answers, kept for a short while. Answers are kept, decisions never.
 
 mod flights;
+mod front;
 mod key;
 mod purges;
 mod shares;
@@ -15,6 +16,7 @@ use uma_client::{Clock, Issuer, epoch_seconds};
 
 use flights::{Entered, Flights, Outcome, Teller};
 pub(crate) use flights::{Landed, Landing};
+use front::Front;
 pub(crate) use key::{AnswerKey, Keys, PassThroughHasher};
 pub use purges::Purge;
 use purges::Purges;
@@ -55,6 +57,7 @@ impl Default for AnswerLimits {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) evidence: Evidence,
+    key: AnswerKey,
     /// Whose answer it is.
     am: u64,
     /// Drawn when the AM began to be asked.
@@ -89,6 +92,7 @@ type AnswerCache = Cache<AnswerKey, Arc<Answer>, PassThroughHasher>;
 /// Active and inactive answers live apart, so that random tokens can't drive out good ones.
 pub(crate) struct Answers {
     keys: Keys,
+    front: Front,
     active: AnswerCache,
     active_shares: Arc<Shares>,
     /// For active answers of AMs that hold their share already: there they compete with each other alone.
@@ -158,6 +162,7 @@ impl Departure {
         };
         Answer {
             evidence,
+            key: self.key,
             am: self.am,
             stamp: self.stamp,
             // What the clock can't express has ended.
@@ -206,6 +211,7 @@ impl Answers {
         let (active, homes) = (active_shares.clone(), home_shares.clone());
         Self {
             keys: Keys::random(),
+            front: Front::new(),
             active: Cache::builder()
                 .max_capacity(active_shares.capacity())
                 .weigher(weigh)
@@ -258,6 +264,11 @@ impl Answers {
 
     /// The kept answer for a key: fresh if it has not ended and nothing that it leans on was purged since it was asked for.
     pub(crate) fn look(&self, key: &AnswerKey, requirements: &Requirements, now: Now) -> Kept {
+        if let Some(answer) = self.front.get(key)
+            && self.is_fresh(&answer, requirements, now)
+        {
+            return Kept::Fresh(answer);
+        }
         let kept = self
             .active
             .get(key)
@@ -321,11 +332,16 @@ impl Answers {
 
     fn land(&self, key: &AnswerKey, stamp: u64, outcome: Outcome, teller: &Teller) {
         self.flights.land(key, stamp, outcome, teller, |answer| {
+            self.front.clear(key);
             match answer.evidence {
                 Evidence::Active(_) => {
                     self.inactive.invalidate(key);
                     let weight = weigh(key, answer);
                     let (keep, drop) = if self.active_shares.take(answer.am, weight.into()) {
+                        // Small ones only, so that what the slots hold is bounded, too.
+                        if weight == 1 {
+                            self.front.put(answer);
+                        }
                         (&self.active, &self.crowded)
                     } else {
                         (&self.crowded, &self.active)
@@ -382,6 +398,7 @@ impl Answers {
     /// Forgets a token's answer, and that of a load in flight for it.
     pub(crate) fn forget(&self, key: &AnswerKey) {
         self.flights.forget(key, || {
+            self.front.clear(key);
             self.active.invalidate(key);
             self.crowded.invalidate(key);
             self.inactive.invalidate(key);

@@ -171,7 +171,10 @@ impl Shared {
         recorder: Option<Recorder>,
     ) -> Judgement {
         let sent = self.guards.covering_some_reading(head.path());
-        let seen = self.guards.covering_some_reading(head.behind());
+        let seen = head
+            .is_changed()
+            .then(|| self.guards.covering_some_reading(head.behind()))
+            .flatten();
         // The stricter of the two, if the paths differ.
         let guard: Option<&Guard> = match (sent, seen) {
             (Some(sent), _) if sent.mode == Mode::Enforce => Some(sent),

@@ -70,7 +70,7 @@ impl<'a> RequestHead<'a> {
         Self {
             path: original,
             behind: path,
-            nested: is_nested(original, path, extensions),
+            nested: original != path && is_nested(original, path, extensions),
             method,
             headers,
             extensions,

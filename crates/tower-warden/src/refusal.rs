@@ -144,11 +144,12 @@ impl Refusal {
 
     /// As [`Refusal::into_response`], with what the host's hook makes of it.
     pub(crate) fn into_response_with<B: From<Bytes>>(self, hook: Option<&OnReject>) -> Response<B> {
-        let mut rejection = Rejection::new(&self);
-        if let Some(hook) = hook {
+        let changes = hook.map(|hook| {
+            let mut rejection = Rejection::new(&self);
             hook(&mut rejection);
-        }
-        let (body, headers) = (rejection.body, rejection.headers);
+            (rejection.body, rejection.headers)
+        });
+        let (body, headers) = changes.unwrap_or_default();
         let status = self.status();
         let reason = self.reason;
         let mut response = match self.answer {
@@ -210,12 +211,16 @@ fn seconds(after: Duration) -> HeaderValue {
 
 fn problem(status: StatusCode, reason: Reason) -> Bytes {
     // All parts are our own constants, free of characters that JSON escapes but `"`, which none of them holds.
-    format!(
-        r#"{{"title":"{}","status":{},"detail":"{}","reason":"{}"}}"#,
+    let parts = [
+        r#"{"title":""#,
         status.canonical_reason().unwrap_or("Refused"),
-        status.as_u16(),
+        r#"","status":"#,
+        status.as_str(),
+        r#","detail":""#,
         reason.advice(),
+        r#"","reason":""#,
         reason.code(),
-    )
-    .into()
+        r#""}"#,
+    ];
+    parts.concat().into()
 }

@@ -14,7 +14,8 @@ use crate::{Am, OwnerId, ResourceMap};
 pub struct Requirement {
     map: Arc<ResourceMap>,
     required: Scopes,
-    ask: Scopes,
+    /// Where it is not `required`.
+    ask: Option<Scopes>,
 }
 
 impl Requirement {
@@ -22,20 +23,16 @@ impl Requirement {
     #[must_use]
     pub fn of_method(map: Arc<ResourceMap>, method: &Method) -> Option<Self> {
         let required = map.required(method)?.clone();
-        Some(Self {
-            ask: required.clone(),
-            required,
-            map,
-        })
+        Some(Self::new(map, required))
     }
 
     /// A requirement of its own scopes, for checks that a verb does not express.
     #[must_use]
     pub fn new(map: Arc<ResourceMap>, required: Scopes) -> Self {
         Self {
-            ask: required.clone(),
-            required,
             map,
+            required,
+            ask: None,
         }
     }
 
@@ -43,7 +40,7 @@ impl Requirement {
     /// section 4.1: a reasonable set for the attempted request).
     #[must_use]
     pub fn with_ask(mut self, ask: Scopes) -> Self {
-        self.ask = ask;
+        self.ask = Some(ask);
         self
     }
 
@@ -62,7 +59,7 @@ impl Requirement {
     /// The scopes that the AM is asked for when the request is refused.
     #[must_use]
     pub fn ask(&self) -> &Scopes {
-        &self.ask
+        self.ask.as_ref().unwrap_or(&self.required)
     }
 }
 
@@ -126,7 +123,7 @@ impl Requirements {
                     .resource_id()
                     .as_str()
                     .clone_into(&mut request.resource_id);
-                request.resource_scopes = requirement.ask.to_strings();
+                request.resource_scopes = requirement.ask().to_strings();
                 request
             })
             .collect()
