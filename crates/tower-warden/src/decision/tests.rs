@@ -165,7 +165,10 @@ fn every_requirement_must_be_met() {
     assert_eq!(of_token(vec![r.clone()]), TOO_FEW);
     assert_eq!(of_token(vec![q]), TOO_FEW);
     // What the one resource grants is nothing to the other.
-    assert_eq!(of_token(vec![r, permission("r", &["edit"], ALWAYS)]), TOO_FEW);
+    assert_eq!(
+        of_token(vec![r, permission("r", &["edit"], ALWAYS)]),
+        TOO_FEW
+    );
 }
 
 /// What a handler is told of further scopes holds no more than what the decision would go by.
