@@ -307,10 +307,13 @@ impl Gate {
                 Err(Barred::Late)
             }
         };
+        let state = breaker.state(ended);
+        // The recorder is the host's: not to be called under a lock.
+        drop(breaker);
         let outcome = if answer.is_ok() { "ok" } else { "error" };
         let elapsed = ended.saturating_duration_since(now);
         meter::am_call(&self.label, endpoint, outcome, elapsed);
-        meter::circuit(&self.label, breaker.state(ended));
+        meter::circuit(&self.label, state);
         answer
     }
 }

@@ -105,14 +105,16 @@ impl Keeps for Plain {
     }
 }
 
+type Invalidate = fn(&Cache<u64, usize>, u64);
+
 /// moka's own loads, and its own ways to invalidate.
 struct Mokas {
     cache: Cache<u64, usize>,
-    invalidate: fn(&Cache<u64, usize>, u64),
+    invalidate: Invalidate,
 }
 
 impl Mokas {
-    fn new(invalidate: fn(&Cache<u64, usize>, u64)) -> Self {
+    fn new(invalidate: Invalidate) -> Self {
         let cache = Cache::builder().support_invalidation_closures().build();
         Self { cache, invalidate }
     }
@@ -166,7 +168,7 @@ fn forgetting_wins_against_the_load_in_flight_where_plain_invalidation_loses() {
     assert_eq!(forgotten_in_flight(&Wardens::new()), None);
     // So this is what the table of loads in flight is for.
     assert_eq!(forgotten_in_flight(&Plain::default()), Some(7));
-    let invalidations: [fn(&Cache<u64, usize>, u64); 3] = [
+    let invalidations: [Invalidate; 3] = [
         |cache, key| cache.invalidate(&key),
         |cache, _| cache.invalidate_all(),
         |cache, key| {

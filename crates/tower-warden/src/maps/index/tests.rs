@@ -135,6 +135,15 @@ fn a_look_up_makes_a_probe_for_each_segment_and_one_more() {
     }
 }
 
+/// A change copies the parts that it touches: were most maps in one of them, it would copy most maps.
+#[test]
+fn parts_are_of_one_size() {
+    let index = MapIndex::build((0..20_000).map(|number| map(&format!("/{number}"), number)));
+    let sizes = index.unwrap().parts.iter().map(|part| part.len()).max();
+    // 39 each, were they quite even.
+    assert!(sizes < Some(100), "{sizes:?}");
+}
+
 #[test]
 fn there_are_none_that_nobody_put_in() {
     let none = MapIndex::default();
