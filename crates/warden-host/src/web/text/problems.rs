@@ -26,7 +26,7 @@ pub(crate) struct Words {
 fn words(title: &str, means: String, itself: &str, you: &str) -> Words {
     Words {
         title: title.to_owned(),
-        means,
+        means: super::sentence(&means),
         itself: itself.to_owned(),
         you: you.to_owned(),
     }
