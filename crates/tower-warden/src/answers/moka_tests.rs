@@ -105,6 +105,7 @@ fn answers_take_room_by_what_they_hold() {
     let answers = Answers::new(limits, clock);
     let answer = |permissions| Answer {
         am: 0,
+        key: answers.keys().token("any"),
         evidence: Evidence::Active(ActiveToken::new(permissions)),
         stamp: 0,
         deadline: Instant::now(),
