@@ -87,3 +87,5 @@ pub use resource::{ShareRequest, SharedResource};
 pub use return_path::ReturnPath;
 pub use seal::{KeyRing, KeySource, SealingKey};
 pub use store::AnyStore;
+#[cfg(feature = "postgres")]
+pub use store::PostgresStore;

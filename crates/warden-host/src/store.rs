@@ -5,8 +5,13 @@
 
 mod any;
 pub(crate) mod attention;
+mod enforced;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod records;
+mod rows;
 mod sqlite;
+mod storable;
 #[cfg(test)]
 pub(crate) mod suite;
 
@@ -14,14 +19,36 @@ use tower_warden::{MapId, OwnerId, Site};
 use uma_client::{ClientCredentials, Issuer, PatState, ResourceId, StoredPat};
 
 pub use any::AnyStore;
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresStore;
+#[cfg(all(test, feature = "postgres"))]
+pub(crate) use postgres::bring_up_to_date as postgres_schema;
 pub use records::{
     AmRecord, Arrived, Attention, Changes, ConnectionRecord, Consent, EnforcedRecord, Holding,
     Intended, LeftoverRecord, MapRecord, MapsPage, MapsQuery, MoveBegun, MoveRecord, Moving,
     NewShare, Orphan, PendingConnect, Registered, ResealedBatch, RowState, SealedRow, Severed,
 };
 pub use sqlite::SqliteStore;
+pub(crate) use storable::path_fits;
 
-use crate::Error;
+use crate::{Error, ErrorKind};
+
+/// Makes an error of the database one of the host.
+trait OrStore<T> {
+    fn or_store(self) -> Result<T, Error>;
+}
+
+impl<T> OrStore<T> for Result<T, sqlx::Error> {
+    fn or_store(self) -> Result<T, Error> {
+        self.map_err(|error| {
+            Error::new(
+                ErrorKind::Store,
+                "this site's storage could not be read or written; try again later",
+            )
+            .because(error)
+        })
+    }
+}
 
 /// What a host keeps, and how it changes.
 ///
@@ -33,7 +60,10 @@ use crate::Error;
 ///   withheld; the client id of an AM that maps name) raises the epoch in the same transaction, and nothing else does.
 ///   Epochs are given in the order of commits, without gaps, and each changed map carries the epoch of its last change.
 /// * Work at an AM is due only where the host may act for the owner there.
-/// * Text is compared byte for byte. Text with a NUL is refused.
+/// * Text is compared byte for byte. Text with a NUL is refused, and so is text that is too long for any of the stores: 2048
+///   bytes for the key of a path that is shared and for an issuer, 256 for an owner and a site, 64 KiB for all else.
+/// * An error of the kind [`ErrorKind::Store`] leaves open whether the step was done, where a store is not in this process.
+///   All steps can be done once more.
 /// * Secrets are sealed, each bound to table, row, owner, issuer and column. What can't be unsealed is an error, never an
 ///   absence; it spoils no other row.
 /// * A row that can't be understood is given back as [`MapRecord::broken`], beside the others.

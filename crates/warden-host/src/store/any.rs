@@ -3,6 +3,8 @@
 use tower_warden::{MapId, OwnerId, Site};
 use uma_client::{ClientCredentials, Issuer, PatState, ResourceId, StoredPat};
 
+#[cfg(feature = "postgres")]
+use super::PostgresStore;
 use super::{
     AmRecord, Arrived, Attention, Changes, ConnectionRecord, Consent, Holding, Intended,
     LeftoverRecord, MapRecord, MapsPage, MapsQuery, MoveBegun, MoveRecord, Moving, NewShare,
@@ -16,12 +18,16 @@ use crate::{Error, ErrorKind, KeyRing};
 pub enum AnyStore {
     /// An embedded SQLite database, for a host on one node.
     Sqlite(SqliteStore),
+    /// A Postgres database, for a host on any number of nodes.
+    #[cfg(feature = "postgres")]
+    Postgres(PostgresStore),
 }
 
 impl AnyStore {
     /// Opens the store at a URL, brings its schema up to date, and checks that `keys` hold those it is sealed with.
     ///
     /// `sqlite://FILE` makes the file, for its owner alone, if there is none; `sqlite::memory:` lives as long as the store.
+    /// `postgres://…`, with the feature `postgres`, is a database that is there: see `PostgresStore::open`.
     ///
     /// # Errors
     ///
@@ -32,9 +38,18 @@ impl AnyStore {
         if url.starts_with("sqlite:") {
             return SqliteStore::open(url, keys).await.map(Self::Sqlite);
         }
+        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            #[cfg(feature = "postgres")]
+            return PostgresStore::open(url, keys).await.map(Self::Postgres);
+            #[cfg(not(feature = "postgres"))]
+            return Err(Error::new(
+                ErrorKind::Config,
+                "this program is built without Postgres: the feature `postgres` of warden-host",
+            ));
+        }
         Err(Error::new(
             ErrorKind::Config,
-            "the database is given as `sqlite://FILE` or `sqlite::memory:`",
+            "the database is given as `sqlite://FILE`, `sqlite::memory:` or `postgres://…`",
         ))
     }
 }
@@ -44,6 +59,8 @@ impl AnyStore {
     pub async fn close(&self) {
         match self {
             Self::Sqlite(store) => store.close().await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(store) => store.close().await,
         }
     }
 }
@@ -51,6 +68,34 @@ impl AnyStore {
 impl From<SqliteStore> for AnyStore {
     fn from(store: SqliteStore) -> Self {
         Self::Sqlite(store)
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl From<PostgresStore> for AnyStore {
+    fn from(store: PostgresStore) -> Self {
+        Self::Postgres(store)
+    }
+}
+
+#[cfg(test)]
+impl AnyStore {
+    /// Makes a row one that can't be understood.
+    pub(crate) async fn damage_map(&self, path: &str) {
+        match self {
+            Self::Sqlite(store) => store.damage_map(path).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(store) => store.damage_map(path).await,
+        }
+    }
+
+    /// Cuts an owner's PAT off.
+    pub(crate) async fn damage_pat(&self, owner: &str) {
+        match self {
+            Self::Sqlite(store) => store.damage_pat(owner).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(store) => store.damage_pat(owner).await,
+        }
     }
 }
 
@@ -62,6 +107,8 @@ macro_rules! hand_on {
                 crate::testing::crash_point().await;
                 let done = match self {
                     Self::Sqlite(store) => store.$name($($arg),*).await,
+                    #[cfg(feature = "postgres")]
+                    Self::Postgres(store) => store.$name($($arg),*).await,
                 };
                 #[cfg(test)]
                 crate::testing::crash_point().await;

@@ -3,11 +3,12 @@
 use tower_warden::{MapId, OwnerId, Site};
 use uma_client::{Issuer, ResourceId};
 
-use super::enforced::{RawEnforced, Reader};
-use super::rows::{RawMap, at_path, select_maps};
-use super::{OrStore as _, SqliteStore};
+use super::rows::at_path;
+use super::{Backend, OrStore as _};
 use crate::Error;
 use crate::am_key::am_key;
+use crate::store::enforced::{RawEnforced, Reader};
+use crate::store::rows::{RawMap, select_maps};
 use crate::store::{Changes, Holding, MapRecord, Orphan};
 
 /// Whether the host may act for the owner of a row at its AM. Without that, work there has to wait.
@@ -27,8 +28,8 @@ fn records(rows: Vec<RawMap>) -> Vec<MapRecord> {
     rows.into_iter().filter_map(RawMap::record).collect()
 }
 
-pub(super) async fn changes_since(store: &SqliteStore, epoch: i64) -> Result<Changes, Error> {
-    let mut tx = store.read().await?;
+pub(super) async fn changes_since(store: &Backend, epoch: i64) -> Result<Changes, Error> {
+    let mut tx = store.begin_read().await?;
     let now: i64 = sqlx::query_scalar("SELECT value FROM warden_epoch WHERE id = 1")
         .fetch_one(&mut *tx)
         .await
@@ -42,9 +43,8 @@ pub(super) async fn changes_since(store: &SqliteStore, epoch: i64) -> Result<Cha
     let rows: Vec<RawEnforced> = sqlx::query_as(
         "SELECT m.id, m.site, m.path_key, m.subtree, m.owner, a.issuer, m.resource_id, m.scopes, m.state, m.withheld \
          FROM warden_resource_map AS m JOIN warden_am AS a ON a.am_key = m.am_key \
-         WHERE m.changed_epoch > ? AND (m.state <> 'tombstone' OR ? > 0)",
+         WHERE m.changed_epoch > $1 AND (m.state <> 'tombstone' OR $1 > 0)",
     )
-    .bind(epoch)
     .bind(epoch)
     .fetch_all(&mut *tx)
     .await
@@ -60,38 +60,38 @@ pub(super) async fn changes_since(store: &SqliteStore, epoch: i64) -> Result<Cha
 }
 
 pub(super) async fn map_at(
-    store: &SqliteStore,
+    store: &Backend,
     site: &Site,
     path_key: &str,
 ) -> Result<Option<MapRecord>, Error> {
-    at_path(&mut store.read().await?, site, path_key).await
+    let mut connection = store.reader().acquire().await.or_store()?;
+    at_path(&mut connection, site, path_key).await
 }
 
-pub(super) async fn maps_of(store: &SqliteStore, owner: &OwnerId) -> Result<Vec<MapRecord>, Error> {
+pub(super) async fn maps_of(store: &Backend, owner: &OwnerId) -> Result<Vec<MapRecord>, Error> {
     let rows = sqlx::query_as(select_maps!(
-        "WHERE m.owner = ? ORDER BY m.path_key, m.site"
+        "WHERE m.owner = $1 ORDER BY m.path_key, m.site"
     ))
     .bind(owner.as_str())
-    .fetch_all(&store.reader)
+    .fetch_all(store.reader())
     .await
     .or_store()?;
     Ok(records(rows))
 }
 
-pub(super) async fn ams_due(store: &SqliteStore, now: i64) -> Result<Vec<Issuer>, Error> {
+pub(super) async fn ams_due(store: &Backend, now: i64) -> Result<Vec<Issuer>, Error> {
     let issuers: Vec<String> = sqlx::query_scalar(concat!(
         "SELECT a.issuer FROM warden_am AS a WHERE \
-         EXISTS (SELECT 1 FROM warden_resource_map AS m WHERE m.am_key = a.am_key AND m.next_try <= ? AND \
-           (m.state IN ('pending', 'suspect') OR (m.state = 'active' AND m.synced = 0) OR \
-            (m.state = 'tombstone' AND (m.resource_id IS NOT NULL OR m.perhaps = 1))) AND ",
+         EXISTS (SELECT 1 FROM warden_resource_map AS m WHERE m.am_key = a.am_key AND m.next_try <= $1 AND \
+           (m.state IN ('pending', 'suspect') OR (m.state = 'active' AND m.synced = FALSE) OR \
+            (m.state = 'tombstone' AND (m.resource_id IS NOT NULL OR m.perhaps = TRUE))) AND ",
         held!("m"),
-        ") OR EXISTS (SELECT 1 FROM warden_orphan AS o WHERE o.am_key = a.am_key AND o.next_try <= ? AND ",
+        ") OR EXISTS (SELECT 1 FROM warden_orphan AS o WHERE o.am_key = a.am_key AND o.next_try <= $1 AND ",
         held!("o"),
         ") ORDER BY a.issuer"
     ))
     .bind(now)
-    .bind(now)
-    .fetch_all(&store.reader)
+    .fetch_all(store.reader())
     .await
     .or_store()?;
     Ok(issuers
@@ -101,24 +101,24 @@ pub(super) async fn ams_due(store: &SqliteStore, now: i64) -> Result<Vec<Issuer>
 }
 
 pub(super) async fn maps_due(
-    store: &SqliteStore,
+    store: &Backend,
     issuer: &Issuer,
     now: i64,
     limit: u32,
 ) -> Result<Vec<MapRecord>, Error> {
     let rows = sqlx::query_as(concat!(
         select_maps!(
-            "WHERE m.am_key = ? AND m.next_try <= ? AND \
-             (m.state IN ('pending', 'suspect') OR (m.state = 'active' AND m.synced = 0) OR \
-              (m.state = 'tombstone' AND (m.resource_id IS NOT NULL OR m.perhaps = 1))) AND "
+            "WHERE m.am_key = $1 AND m.next_try <= $2 AND \
+             (m.state IN ('pending', 'suspect') OR (m.state = 'active' AND m.synced = FALSE) OR \
+              (m.state = 'tombstone' AND (m.resource_id IS NOT NULL OR m.perhaps = TRUE))) AND "
         ),
         held!("m"),
-        " ORDER BY m.next_try, m.id LIMIT ?"
+        " ORDER BY m.next_try, m.id LIMIT $3"
     ))
     .bind(am_key(issuer))
     .bind(now)
-    .bind(limit)
-    .fetch_all(&store.reader)
+    .bind(i64::from(limit))
+    .fetch_all(store.reader())
     .await
     .or_store()?;
     let mut maps = records(rows);
@@ -137,21 +137,21 @@ struct RawOrphan {
 }
 
 pub(super) async fn orphans_due(
-    store: &SqliteStore,
+    store: &Backend,
     issuer: &Issuer,
     now: i64,
     limit: u32,
 ) -> Result<Vec<Orphan>, Error> {
     let rows: Vec<RawOrphan> = sqlx::query_as(concat!(
         "SELECT o.id, o.owner, o.resource_id, o.marker, o.attempts FROM warden_orphan AS o \
-         WHERE o.am_key = ? AND o.next_try <= ? AND ",
+         WHERE o.am_key = $1 AND o.next_try <= $2 AND ",
         held!("o"),
-        " ORDER BY o.next_try, o.id LIMIT ?"
+        " ORDER BY o.next_try, o.id LIMIT $3"
     ))
     .bind(am_key(issuer))
     .bind(now)
-    .bind(limit)
-    .fetch_all(&store.reader)
+    .bind(i64::from(limit))
+    .fetch_all(store.reader())
     .await
     .or_store()?;
     Ok(rows
@@ -168,7 +168,7 @@ pub(super) async fn orphans_due(
 }
 
 pub(super) async fn holdings(
-    store: &SqliteStore,
+    store: &Backend,
     issuer: &Issuer,
     owner: Option<&OwnerId>,
 ) -> Result<Vec<Holding>, Error> {
@@ -176,22 +176,15 @@ pub(super) async fn holdings(
     let (key, owner) = (am_key(issuer), owner.map_or("", OwnerId::as_str));
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT id, path_key, resource_id, marker, state = 'active' AS active, FALSE AS orphan FROM warden_resource_map \
-           WHERE am_key = ? AND (? = '' OR owner = ?) \
+           WHERE am_key = $1 AND ($2 = '' OR owner = $2) \
          UNION ALL SELECT NULL, '', resource_id, marker, FALSE, TRUE FROM warden_orphan \
-           WHERE am_key = ? AND (? = '' OR owner = ?) \
+           WHERE am_key = $1 AND ($2 = '' OR owner = $2) \
          UNION ALL SELECT NULL, '', v.resource_id, v.marker, FALSE, FALSE FROM warden_moving AS v \
-           JOIN warden_move AS w ON w.owner = v.owner WHERE w.to_am = ? AND (? = '' OR v.owner = ?)",
+           JOIN warden_move AS w ON w.owner = v.owner WHERE w.to_am = $1 AND ($2 = '' OR v.owner = $2)",
     )
     .bind(&key)
     .bind(owner)
-    .bind(owner)
-    .bind(&key)
-    .bind(owner)
-    .bind(owner)
-    .bind(&key)
-    .bind(owner)
-    .bind(owner)
-    .fetch_all(&store.reader)
+    .fetch_all(store.reader())
     .await
     .or_store()?;
     Ok(rows
@@ -210,20 +203,20 @@ pub(super) async fn holdings(
 }
 
 pub(super) async fn sharing_owners(
-    store: &SqliteStore,
+    store: &Backend,
     after: &str,
     limit: u32,
 ) -> Result<Vec<OwnerId>, Error> {
     let owners: Vec<String> = sqlx::query_scalar(
-        "SELECT o.owner FROM warden_owner AS o WHERE o.owner > ? \
+        "SELECT o.owner FROM warden_owner AS o WHERE o.owner > $1 \
          AND EXISTS (SELECT 1 FROM warden_connection AS c WHERE c.owner = o.owner AND c.am_key = o.am_key \
                      AND c.state = 'held') \
          AND EXISTS (SELECT 1 FROM warden_resource_map AS m WHERE m.owner = o.owner AND m.state = 'active') \
-         ORDER BY o.owner LIMIT ?",
+         ORDER BY o.owner LIMIT $2",
     )
     .bind(after)
-    .bind(limit)
-    .fetch_all(&store.reader)
+    .bind(i64::from(limit))
+    .fetch_all(store.reader())
     .await
     .or_store()?;
     Ok(owners.into_iter().map(OwnerId::new).collect())

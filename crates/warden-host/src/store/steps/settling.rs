@@ -1,18 +1,17 @@
 //! What comes of what the AM says.
 
-use sqlx::{Sqlite, Transaction};
 use tower_warden::MapId;
 use uma_client::ResourceId;
 use url::Url;
 
-use super::rows::with_id;
-use super::saga::{orphan, raised};
-use super::{OrStore as _, SqliteStore, raise_epoch, storable};
+use super::rows::{orphaned, with_id};
+use super::{Backend, OrStore as _, Write};
 use crate::Error;
+use crate::am_key::am_key;
 use crate::store::{MapRecord, Registered, RowState};
 
 pub(super) async fn share_registered(
-    store: &SqliteStore,
+    store: &Backend,
     map: &MapRecord,
     registered: &Registered,
     now: i64,
@@ -22,30 +21,23 @@ pub(super) async fn share_registered(
 }
 
 pub(super) async fn shares_registered(
-    store: &SqliteStore,
+    store: &Backend,
     shares: &[(MapRecord, Registered)],
     now: i64,
 ) -> Result<Vec<Option<MapRecord>>, Error> {
-    storable(
-        shares
-            .iter()
-            .map(|(_, registered)| registered.registered_name.as_str()),
-    )?;
     let mut tx = store.write().await?;
-    let mut epoch = None;
     let mut kept = Vec::with_capacity(shares.len());
     for (map, registered) in shares {
-        kept.push(register(&mut tx, map, registered, &mut epoch, now).await?);
+        kept.push(register(&mut tx, map, registered, now).await?);
     }
-    tx.commit().await.or_store()?;
+    tx.commit().await?;
     Ok(kept)
 }
 
 async fn register(
-    tx: &mut Transaction<'static, Sqlite>,
+    tx: &mut Write<'_>,
     map: &MapRecord,
     registered: &Registered,
-    epoch: &mut Option<i64>,
     now: i64,
 ) -> Result<Option<MapRecord>, Error> {
     let row = with_id(tx, map.id).await?;
@@ -64,14 +56,14 @@ async fn register(
     let enforced_changed = current.state != RowState::Active
         || current.resource_id.as_ref() != Some(&registered.resource_id);
     let epoch = if enforced_changed {
-        raised(tx, epoch).await?
+        tx.raise_epoch().await?
     } else {
         current.changed_epoch
     };
     sqlx::query(
-        "UPDATE warden_resource_map SET state = 'active', resource_id = ?, registered_name = ?, policy_uri = ?, \
-         synced = 1, perhaps = 1, problem = NULL, attempts = 0, next_try = 0, changed_epoch = ?, updated = ? \
-         WHERE id = ?",
+        "UPDATE warden_resource_map SET state = 'active', resource_id = $1, registered_name = $2, policy_uri = $3, \
+         synced = TRUE, perhaps = TRUE, problem = NULL, attempts = 0, next_try = 0, changed_epoch = $4, updated = $5 \
+         WHERE id = $6",
     )
     .bind(registered.resource_id.as_str())
     .bind(&registered.registered_name)
@@ -86,7 +78,7 @@ async fn register(
 }
 
 pub(super) async fn share_half_registered(
-    store: &SqliteStore,
+    store: &Backend,
     map: &MapRecord,
     id: &ResourceId,
     now: i64,
@@ -96,9 +88,9 @@ pub(super) async fn share_half_registered(
     if let Some(current) = row.as_ref().filter(|row| row.generation == map.generation) {
         if current.resource_id.as_ref() != Some(id) {
             // Of a pending row enforcement reads no id, but what it reads is said to raise the epoch.
-            let epoch = raise_epoch(&mut tx).await?;
+            let epoch = tx.raise_epoch().await?;
             sqlx::query(
-                "UPDATE warden_resource_map SET resource_id = ?, changed_epoch = ?, updated = ? WHERE id = ?",
+                "UPDATE warden_resource_map SET resource_id = $1, changed_epoch = $2, updated = $3 WHERE id = $4",
             )
             .bind(id.as_str())
             .bind(epoch)
@@ -111,13 +103,13 @@ pub(super) async fn share_half_registered(
     } else {
         moved_on(&mut tx, map, row.as_ref(), id, now).await?;
     }
-    tx.commit().await.or_store()
+    tx.commit().await
 }
 
 /// The AM made a registration for a row that its owner has changed since. It must not be forgotten: it is the row's if
 /// the row is still the same share and has none, else an orphan.
 async fn moved_on(
-    tx: &mut Transaction<'static, Sqlite>,
+    tx: &mut Write<'_>,
     map: &MapRecord,
     row: Option<&MapRecord>,
     id: &ResourceId,
@@ -127,9 +119,9 @@ async fn moved_on(
     match same_share.map(|row| row.resource_id.as_ref()) {
         Some(Some(known)) if known == id => Ok(()),
         Some(None) => {
-            let epoch = raise_epoch(tx).await?;
+            let epoch = tx.raise_epoch().await?;
             sqlx::query(
-                "UPDATE warden_resource_map SET resource_id = ?, changed_epoch = ? WHERE id = ?",
+                "UPDATE warden_resource_map SET resource_id = $1, changed_epoch = $2 WHERE id = $3",
             )
             .bind(id.as_str())
             .bind(epoch)
@@ -139,21 +131,23 @@ async fn moved_on(
             .or_store()?;
             Ok(())
         }
-        Some(Some(_)) | None => orphan(tx, map, Some(id.as_str()), now).await,
+        Some(Some(_)) | None => {
+            let key = am_key(&map.issuer);
+            orphaned(tx, &map.owner, &key, Some(id.as_str()), &map.marker, now).await
+        }
     }
 }
 
 pub(super) async fn share_failed(
-    store: &SqliteStore,
+    store: &Backend,
     map: &MapRecord,
     problem: &str,
     next_try: i64,
 ) -> Result<(), Error> {
-    storable([problem])?;
-    let mut tx = store.write().await?;
+    let mut tx = store.write_apart().await?;
     sqlx::query(
-        "UPDATE warden_resource_map SET problem = ?, attempts = attempts + 1, next_try = ? \
-         WHERE id = ? AND generation = ?",
+        "UPDATE warden_resource_map SET problem = $1, attempts = attempts + 1, next_try = $2 \
+         WHERE id = $3 AND generation = $4",
     )
     .bind(problem)
     .bind(next_try)
@@ -162,18 +156,18 @@ pub(super) async fn share_failed(
     .execute(&mut *tx)
     .await
     .or_store()?;
-    tx.commit().await.or_store()
+    tx.commit().await
 }
 
 pub(super) async fn share_suspected(
-    store: &SqliteStore,
+    store: &Backend,
     map: MapId,
     resource_id: &ResourceId,
     now: i64,
 ) -> Result<bool, Error> {
     let mut tx = store.write().await?;
     let found: Option<i64> = sqlx::query_scalar(
-        "SELECT id FROM warden_resource_map WHERE id = ? AND resource_id = ? AND state = 'active'",
+        "SELECT id FROM warden_resource_map WHERE id = $1 AND resource_id = $2 AND state = 'active'",
     )
     .bind(map.get().cast_signed())
     .bind(resource_id.as_str())
@@ -183,10 +177,10 @@ pub(super) async fn share_suspected(
     if found.is_none() {
         return Ok(false);
     }
-    let epoch = raise_epoch(&mut tx).await?;
+    let epoch = tx.raise_epoch().await?;
     sqlx::query(
-        "UPDATE warden_resource_map SET state = 'suspect', synced = 0, attempts = 0, next_try = 0, \
-         changed_epoch = ?, updated = ? WHERE id = ?",
+        "UPDATE warden_resource_map SET state = 'suspect', synced = FALSE, attempts = 0, next_try = 0, \
+         changed_epoch = $1, updated = $2 WHERE id = $3",
     )
     .bind(epoch)
     .bind(now)
@@ -194,18 +188,14 @@ pub(super) async fn share_suspected(
     .execute(&mut *tx)
     .await
     .or_store()?;
-    tx.commit().await.or_store()?;
+    tx.commit().await?;
     Ok(true)
 }
 
-pub(super) async fn share_lost(
-    store: &SqliteStore,
-    map: &MapRecord,
-    now: i64,
-) -> Result<bool, Error> {
+pub(super) async fn share_lost(store: &Backend, map: &MapRecord, now: i64) -> Result<bool, Error> {
     let mut tx = store.write().await?;
     let found: Option<i64> = sqlx::query_scalar(
-        "SELECT id FROM warden_resource_map WHERE id = ? AND generation = ? AND state = 'suspect'",
+        "SELECT id FROM warden_resource_map WHERE id = $1 AND generation = $2 AND state = 'suspect'",
     )
     .bind(map.id.get().cast_signed())
     .bind(map.generation)
@@ -215,10 +205,10 @@ pub(super) async fn share_lost(
     if found.is_none() {
         return Ok(false);
     }
-    let epoch = raise_epoch(&mut tx).await?;
+    let epoch = tx.raise_epoch().await?;
     sqlx::query(
         "UPDATE warden_resource_map SET state = 'lost', resource_id = NULL, policy_uri = NULL, problem = NULL, \
-         attempts = 0, changed_epoch = ?, updated = ? WHERE id = ?",
+         attempts = 0, changed_epoch = $1, updated = $2 WHERE id = $3",
     )
     .bind(epoch)
     .bind(now)
@@ -226,18 +216,18 @@ pub(super) async fn share_lost(
     .execute(&mut *tx)
     .await
     .or_store()?;
-    tx.commit().await.or_store()?;
+    tx.commit().await?;
     Ok(true)
 }
 
 pub(super) async fn share_recreated(
-    store: &SqliteStore,
+    store: &Backend,
     map: &MapRecord,
     now: i64,
 ) -> Result<bool, Error> {
     let mut tx = store.write().await?;
     let found: Option<i64> = sqlx::query_scalar(
-        "SELECT id FROM warden_resource_map WHERE id = ? AND generation = ? AND state = 'lost'",
+        "SELECT id FROM warden_resource_map WHERE id = $1 AND generation = $2 AND state = 'lost'",
     )
     .bind(map.id.get().cast_signed())
     .bind(map.generation)
@@ -247,10 +237,10 @@ pub(super) async fn share_recreated(
     if found.is_none() {
         return Ok(false);
     }
-    let epoch = raise_epoch(&mut tx).await?;
+    let epoch = tx.raise_epoch().await?;
     sqlx::query(
-        "UPDATE warden_resource_map SET state = 'pending', synced = 0, perhaps = 1, attempts = 0, next_try = 0, \
-         generation = generation + 1, changed_epoch = ?, updated = ? WHERE id = ?",
+        "UPDATE warden_resource_map SET state = 'pending', synced = FALSE, perhaps = TRUE, attempts = 0, next_try = 0, \
+         generation = generation + 1, changed_epoch = $1, updated = $2 WHERE id = $3",
     )
     .bind(epoch)
     .bind(now)
@@ -258,12 +248,12 @@ pub(super) async fn share_recreated(
     .execute(&mut *tx)
     .await
     .or_store()?;
-    tx.commit().await.or_store()?;
+    tx.commit().await?;
     Ok(true)
 }
 
 pub(super) async fn registration_gone(
-    store: &SqliteStore,
+    store: &Backend,
     map: &MapRecord,
     now: i64,
 ) -> Result<(), Error> {
@@ -277,11 +267,11 @@ pub(super) async fn registration_gone(
         let epoch = if untouched {
             row.changed_epoch
         } else {
-            raise_epoch(&mut tx).await?
+            tx.raise_epoch().await?
         };
         sqlx::query(
-            "UPDATE warden_resource_map SET resource_id = NULL, perhaps = ?, changed_epoch = ?, updated = ?, \
-             state = CASE WHEN state = 'active' THEN 'suspect' ELSE state END WHERE id = ?",
+            "UPDATE warden_resource_map SET resource_id = NULL, perhaps = $1, changed_epoch = $2, updated = $3, \
+             state = CASE WHEN state = 'active' THEN 'suspect' ELSE state END WHERE id = $4",
         )
         .bind(!untouched)
         .bind(epoch)
@@ -291,52 +281,48 @@ pub(super) async fn registration_gone(
         .await
         .or_store()?;
     }
-    tx.commit().await.or_store()
+    tx.commit().await
 }
 
-pub(super) async fn orphan_gone(store: &SqliteStore, orphan: i64) -> Result<(), Error> {
-    let mut tx = store.write().await?;
-    sqlx::query("DELETE FROM warden_orphan WHERE id = ?")
+pub(super) async fn orphan_gone(store: &Backend, orphan: i64) -> Result<(), Error> {
+    let mut tx = store.write_apart().await?;
+    sqlx::query("DELETE FROM warden_orphan WHERE id = $1")
         .bind(orphan)
         .execute(&mut *tx)
         .await
         .or_store()?;
-    tx.commit().await.or_store()
+    tx.commit().await
 }
 
 pub(super) async fn orphan_failed(
-    store: &SqliteStore,
+    store: &Backend,
     orphan: i64,
     next_try: i64,
 ) -> Result<(), Error> {
-    let mut tx = store.write().await?;
-    sqlx::query("UPDATE warden_orphan SET attempts = attempts + 1, next_try = ? WHERE id = ?")
+    let mut tx = store.write_apart().await?;
+    sqlx::query("UPDATE warden_orphan SET attempts = attempts + 1, next_try = $1 WHERE id = $2")
         .bind(next_try)
         .bind(orphan)
         .execute(&mut *tx)
         .await
         .or_store()?;
-    tx.commit().await.or_store()
+    tx.commit().await
 }
 
-pub(super) async fn swept(
-    store: &SqliteStore,
-    now: i64,
-    tombstones_before: i64,
-) -> Result<(), Error> {
+pub(super) async fn swept(store: &Backend, now: i64, tombstones_before: i64) -> Result<(), Error> {
     let mut tx = store.write().await?;
-    sqlx::query("DELETE FROM warden_pending_authorization WHERE expires < ?")
+    sqlx::query("DELETE FROM warden_pending_authorization WHERE expires < $1")
         .bind(now)
         .execute(&mut *tx)
         .await
         .or_store()?;
     sqlx::query(
         "DELETE FROM warden_resource_map \
-         WHERE state = 'tombstone' AND resource_id IS NULL AND perhaps = 0 AND updated < ?",
+         WHERE state = 'tombstone' AND resource_id IS NULL AND perhaps = FALSE AND updated < $1",
     )
     .bind(tombstones_before)
     .execute(&mut *tx)
     .await
     .or_store()?;
-    tx.commit().await.or_store()
+    tx.commit().await
 }
