@@ -12,7 +12,9 @@ mod listing;
 mod pace;
 mod paths;
 mod reseal;
+mod scopes;
 mod share;
+mod withdrawal;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,6 +35,7 @@ pub(crate) use ams::{AmEntry, Ams, am_trouble};
 pub(crate) use keepers::Keepers;
 pub(crate) use pace::Pace;
 pub(crate) use paths::{Locks, PathLocks};
+pub(crate) use scopes::ScopeDocuments;
 
 use crate::catalogue::AnyCatalogue;
 use crate::notify::AnyNotify;

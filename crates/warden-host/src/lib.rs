@@ -83,7 +83,7 @@ pub use policy::{AmChoice, AmPolicy, AmSetting, ConnectBy, LostPolicy, PatStrate
 pub use protection::HostProtection;
 pub use query::{ResourceQuery, ResourcesPage, Standing};
 pub use reconcile::{Drift, DriftPolicy, Reconciled};
-pub use resource::{ShareRequest, SharedResource};
+pub use resource::{ShareRequest, SharedResource, Withdrawal};
 pub use return_path::ReturnPath;
 pub use seal::{KeyRing, KeySource, SealingKey};
 pub use store::AnyStore;

@@ -60,6 +60,8 @@ impl<T> OrStore<T> for Result<T, sqlx::Error> {
 ///   withheld; the client id of an AM that maps name) raises the epoch in the same transaction, and nothing else does.
 ///   Epochs are given in the order of commits, without gaps, and each changed map carries the epoch of its last change.
 /// * Work at an AM is due only where the host may act for the owner there.
+/// * The revision of a registration goes where its id goes: with it into a tombstone, an orphan, a move, and away with it.
+///   It is nothing to enforcement.
 /// * Text is compared byte for byte. Text with a NUL is refused, and so is text that is too long for any of the stores: 2048
 ///   bytes for the key of a path that is shared and for an issuer, 256 for an owner and a site, 64 KiB for all else.
 /// * An error of the kind [`ErrorKind::Store`] leaves open whether the step was done, where a store is not in this process.
@@ -256,8 +258,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// An owner wants a path shared. From this commit on the path is denied until the AM has it:
     ///
-    /// * no row, or a tombstone: a `pending` row. A tombstone keeps its map id, and its registration if it is of the same
-    ///   owner and AM; otherwise that registration becomes an [`Orphan`].
+    /// * no row, or a tombstone: a `pending` row. A tombstone keeps its map id, and its registration and marker if it is of
+    ///   the same owner and AM; otherwise that registration becomes an [`Orphan`]. Where the AM has nothing of it any more,
+    ///   the row takes the new marker: what was granted under the old one is not granted again.
     /// * `lost`: `pending` again, without the registration.
     /// * another row of this owner: takes what the owner wants now. New scopes make it `pending`; a new name,
     ///   description or icon leaves it as it is, to be told to the AM.
@@ -293,12 +296,13 @@ pub trait Store: Send + Sync + 'static {
         now: i64,
     ) -> impl Future<Output = Result<Vec<Option<MapRecord>>, Error>> + Send;
 
-    /// The AM has the resource, but something is left to do: remembers the id, leaves the state. Does nothing if the map
-    /// has moved on, but that the registration is then kept for it, or becomes an [`Orphan`].
+    /// The AM has the resource, but something is left to do: remembers id and revision, leaves the state. Does nothing if
+    /// the map has moved on, but that the registration is then kept for it, or becomes an [`Orphan`].
     fn share_half_registered(
         &self,
         map: &MapRecord,
         id: &ResourceId,
+        revision: Option<&str>,
         now: i64,
     ) -> impl Future<Output = Result<(), Error>> + Send;
 

@@ -14,7 +14,7 @@ use tower_warden::{CanonicalPath, Engine, OwnerId, Unmapped, WardenLayer};
 use uma_client::{Issuer, ManualClock};
 use url::Url;
 
-pub(crate) use am::{FakeAm, Fault};
+pub(crate) use am::{FakeAm, Fault, Tags};
 pub(crate) use crash::{arm, crash_point, disarm};
 pub(crate) use place::Place;
 
@@ -75,6 +75,12 @@ pub(crate) fn settings() -> Vec<AmSetting> {
         .into()
 }
 
+/// The same, spoken to as they speak.
+fn spoken_by(am: &FakeAm) -> Vec<AmSetting> {
+    let spoken = |setting: AmSetting| setting.with_dialect(am.dialect());
+    settings().into_iter().map(spoken).collect()
+}
+
 /// The same, of a kind that wants to be read back what it was told.
 pub(crate) fn settings_read_back() -> Vec<AmSetting> {
     let mut profile = uma_client::AmProfile::uma2();
@@ -87,7 +93,7 @@ pub(crate) fn settings_read_back() -> Vec<AmSetting> {
 
 /// A host over a store, with an engine that guards `/people` attached.
 pub(crate) async fn host_over(am: &FakeAm, store: AnyStore, clock: &ManualClock) -> (Host, Engine) {
-    host_of(am, store, clock, settings()).await
+    host_with(am, store, clock, |builder| builder).await
 }
 
 /// The same, with AMs that are spoken to otherwise.
@@ -113,7 +119,7 @@ pub(crate) async fn host_with(
     let builder = Host::builder(store)
         .http(am.http())
         .callback_base(Url::parse("https://host.example/uma/callback").unwrap())
-        .ams(AmPolicy::Only(settings()))
+        .ams(AmPolicy::Only(spoken_by(am)))
         .catalogue(People)
         .clock(Arc::new(clock.clone()))
         .background_rate(100_000);
@@ -122,6 +128,7 @@ pub(crate) async fn host_with(
         .maps(host.maps())
         .protection(host.protection())
         .guard("/people", Unmapped::Pass)
+        .host_id("host.example")
         .clock(Arc::new(clock.clone()))
         .build()
         .unwrap();

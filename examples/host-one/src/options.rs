@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::builder::{FalseyValueParser, NonEmptyStringValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tower_warden::MAX_CACHE_TTL;
-use uma_client::Issuer;
+use uma_client::{AmProfile, Dialect, Issuer};
 
 use crate::Failure;
 
@@ -37,6 +37,10 @@ pub(crate) struct TourOptions {
     /// Show the fields of requests and answers, too.
     #[arg(long)]
     pub(crate) verbose: bool,
+
+    /// What the authorization manager of the story speaks: `uma2` or `draft03`.
+    #[arg(long, value_name = "NAME", default_value = "uma2", value_parser = dialect)]
+    pub(crate) dialect: Dialect,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -63,8 +67,8 @@ pub(crate) struct ServeOptions {
     )]
     pub(crate) am_listen: SocketAddr,
 
-    /// How the AM differs within its dialect. Unless named, it is told from the AM's metadata, and is that of a strict AM
-    /// where they don't tell.
+    /// What the AM speaks, and how it differs within that. Unless named, both are told from the AM's metadata, and are those of
+    /// a strict UMA 2.0 AM where they don't tell.
     #[arg(
         long,
         env = "HOST_ONE_AM_PROFILE",
@@ -136,6 +140,14 @@ pub(crate) struct ServeOptions {
     #[arg(long, env = "HOST_ONE_CACHE_TTL", value_name = "TIME", default_value = "10s", value_parser = cache_ttl)]
     pub(crate) cache_ttl: Duration,
 
+    /// The host's name in challenges of AMs that want it there, as those of 2012; without, its address.
+    #[arg(long, env = "HOST_ONE_HOST_ID", value_parser = NonEmptyStringValueParser::new(), value_name = "NAME")]
+    pub(crate) host_id: Option<String>,
+
+    /// Take a requester's token also from where AMs of 2012 let it stand: the field `WWW-Authenticate` of a request.
+    #[arg(long, env = "HOST_ONE_ACCEPT_LEGACY_TOKENS", value_parser = FalseyValueParser::new())]
+    pub(crate) accept_legacy_tokens: bool,
+
     /// An origin whose pages may call the API. May be given more than once; in the environment, separated by commas.
     #[arg(long, env = "HOST_ONE_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',', value_parser = origin)]
     pub(crate) allow_origin: Vec<String>,
@@ -156,6 +168,25 @@ pub(crate) enum Profile {
     Uma2,
     /// Keycloak.
     Keycloak,
+    /// An AM of 2012, as Puma and the SMART AM spoke.
+    Draft03,
+}
+
+impl Profile {
+    /// What an AM of this profile speaks, and how; none where its metadata are to tell.
+    pub(crate) fn spoken(self) -> Option<(Dialect, AmProfile)> {
+        Some(match self {
+            Self::Auto => return None,
+            Self::Uma2 => (Dialect::Uma2, Dialect::Uma2.profile()),
+            Self::Keycloak => (Dialect::Uma2, AmProfile::keycloak()),
+            Self::Draft03 => (Dialect::Draft03, Dialect::Draft03.profile()),
+        })
+    }
+
+    /// The profile of a strict AM of a dialect.
+    fn of(dialect: Dialect) -> Result<Self, Failure> {
+        Self::from_str(dialect.as_str(), true).map_err(Failure::from)
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -221,16 +252,27 @@ impl std::fmt::Display for Database {
 
 impl ServeOptions {
     /// Everything in memory, on any free ports.
-    pub(crate) fn for_tour() -> Result<Self, Failure> {
+    pub(crate) fn for_tour(dialect: Dialect) -> Result<Self, Failure> {
         let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut options = Options::try_parse_from(["host-one"])?.serve;
         options.listen = any_port;
         options.am = AmAddress::Embedded;
         options.am_listen = any_port;
+        options.am_profile = Profile::of(dialect)?;
         options.database = Database::Memory;
         options.unmapped = UnmappedChoice::Pass;
         options.cache_ttl = Duration::from_secs(10);
         Ok(options)
+    }
+}
+
+impl ServeOptions {
+    /// What the embedded AM speaks.
+    pub(crate) fn embedded_dialect(&self) -> Dialect {
+        self.am_profile
+            .spoken()
+            .map(|(dialect, _)| dialect)
+            .unwrap_or_default()
     }
 }
 
@@ -254,6 +296,13 @@ fn am_choice(text: &str) -> Result<AmAddress, String> {
     Issuer::parse(text)
         .map(AmAddress::Issuer)
         .map_err(|error| format!("neither `embedded` nor an issuer URL: {error}"))
+}
+
+fn dialect(text: &str) -> Result<Dialect, String> {
+    Dialect::from_name(text).ok_or_else(|| {
+        let known: Vec<&str> = Dialect::ALL.iter().map(Dialect::as_str).collect();
+        format!("not a dialect: expected one of {}", known.join(", "))
+    })
 }
 
 fn database(text: &str) -> Result<Database, String> {
@@ -328,12 +377,27 @@ mod tests {
                 "did you mean `https://app.example`?",
             ),
             (["--client-id", "x"], "--client-secret"),
+            (["--am-profile", "smart"], "draft03"),
         ] {
             let line = parse(&arguments).unwrap_err();
             assert!(line.starts_with("host-one: "), "{line}");
             assert!(line.contains(part), "{line}");
             assert!(!line.contains('\n'));
         }
+    }
+
+    #[test]
+    fn each_dialect_has_a_tour() {
+        for dialect in Dialect::ALL {
+            let name = dialect.as_str();
+            let options = Options::try_parse_from(["host-one", "tour", "--dialect", name]);
+            let Some(Command::Tour(tour)) = options.unwrap().command else {
+                panic!("no tour in {name}");
+            };
+            let serve = ServeOptions::for_tour(tour.dialect).unwrap();
+            assert_eq!(serve.am_profile.spoken().unwrap().0, *dialect);
+        }
+        assert!(Options::try_parse_from(["host-one", "tour", "--dialect", "2012"]).is_err());
     }
 
     #[test]

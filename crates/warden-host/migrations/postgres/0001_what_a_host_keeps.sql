@@ -99,6 +99,9 @@ CREATE TABLE warden_resource_map (
     icon_uri TEXT COLLATE "C",
     scopes TEXT COLLATE "C" NOT NULL,
     policy_uri TEXT COLLATE "C",
+    -- The revision that an AM gave the registration, where AMs have revisions: without the right one it is neither changed
+    -- nor deleted there. It goes where the id of the registration goes.
+    revision TEXT COLLATE "C",
     state TEXT COLLATE "C" NOT NULL CHECK (state IN ('pending', 'active', 'suspect', 'lost', 'tombstone')),
     -- Whether the description at the AM is the one that stands here.
     synced BOOLEAN NOT NULL,
@@ -132,6 +135,7 @@ CREATE TABLE warden_orphan (
     owner TEXT COLLATE "C" NOT NULL,
     am_key TEXT COLLATE "C" NOT NULL REFERENCES warden_am (am_key),
     resource_id TEXT COLLATE "C",
+    revision TEXT COLLATE "C",
     marker TEXT COLLATE "C" NOT NULL,
     attempts BIGINT NOT NULL,
     next_try BIGINT NOT NULL,
@@ -160,6 +164,7 @@ CREATE TABLE warden_moving (
     resource_id TEXT COLLATE "C",
     registered_name TEXT COLLATE "C",
     policy_uri TEXT COLLATE "C",
+    revision TEXT COLLATE "C",
     -- The generation of the map that was registered.
     generation BIGINT NOT NULL
 );

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use tokio::sync::{Mutex, Notify as Wake};
+use uma_client::wire::draft03::ScopeDocument;
 use uma_client::{Clock, Http, ReqwestTransport, SystemClock};
 use url::Url;
 
-use super::{Ams, Host, Inner, Keepers, Locks, Pace, PathLocks};
+use super::{Ams, Host, Inner, Keepers, Locks, Pace, PathLocks, ScopeDocuments};
 use crate::catalogue::AnyCatalogue;
 use crate::notify::AnyNotify;
 use crate::outbound::Enrolments;
@@ -36,6 +37,8 @@ pub struct HostBuilder {
     background_rate: u32,
     outbound: Outbound,
     outbound_http: Option<Http>,
+    scope_base: Option<Url>,
+    scope_documents: Vec<(String, ScopeDocument)>,
 }
 
 impl HostBuilder {
@@ -56,6 +59,8 @@ impl HostBuilder {
             background_rate: 50,
             outbound: Outbound::new(),
             outbound_http: None,
+            scope_base: None,
+            scope_documents: Vec::new(),
         }
     }
 
@@ -139,6 +144,20 @@ impl HostBuilder {
         self
     }
 
+    /// Sets the public URL below which the host describes its scopes ([`Host::scope_document`]), for AMs to which a scope is
+    /// the URL of its description, as those of 2012. Without, it is `scopes/` beside the callback base, where the pages
+    /// serve it. It stands in registrations at such AMs: one that moves makes other scopes of them.
+    pub fn scope_base(mut self, base: Url) -> Self {
+        self.scope_base = Some(base);
+        self
+    }
+
+    /// Sets the description of a scope; without, its name is the scope.
+    pub fn scope_document(mut self, scope: impl Into<String>, document: ScopeDocument) -> Self {
+        self.scope_documents.push((scope.into(), document));
+        self
+    }
+
     /// Sets how many calls per second work that nobody waits for may make at one AM (bulk sharing, moves, the reconciler);
     /// without, 50.
     pub fn background_rate(mut self, per_second: u32) -> Self {
@@ -164,6 +183,10 @@ impl HostBuilder {
                 "`callback_base` must be an http or https URL without query and fragment",
             ));
         }
+        let scopes = ScopeDocuments::new(
+            scope_base(self.scope_base, &callback_base)?,
+            self.scope_documents,
+        );
         let policy = self
             .policy
             .ok_or_else(|| config("a host needs to be told which AMs owners may choose (`ams`)"))?;
@@ -207,6 +230,7 @@ impl HostBuilder {
             self.clock.clone(),
             self.client_name,
             self.host_id,
+            scopes,
         );
         let host = Host {
             engine: Arc::default(),
@@ -239,6 +263,24 @@ impl HostBuilder {
             .await?;
         Ok(host)
     }
+}
+
+/// Where scopes are described, with a slash at the end.
+fn scope_base(given: Option<Url>, callback_base: &Url) -> Result<Url, Error> {
+    let config = |text: &'static str| Error::new(ErrorKind::Config, text);
+    let base = match given {
+        Some(base) => base,
+        None => callback_base
+            .join("scopes/")
+            .map_err(|error| config("`callback_base` has no path beside it").because(error))?,
+    };
+    let plain = base.query().is_none() && base.fragment().is_none() && base.path().ends_with('/');
+    if matches!(base.scheme(), "http" | "https") && plain {
+        return Ok(base);
+    }
+    Err(config(
+        "`scope_base` must be an http or https URL that ends with a slash",
+    ))
 }
 
 impl fmt::Debug for HostBuilder {

@@ -207,6 +207,7 @@ impl Host {
     /// A row as its owner sees it.
     pub(super) fn shared(&self, map: MapRecord) -> SharedResource {
         let am_name = self.inner.ams.name(&map.issuer);
+        let withdrawal = self.withdrawal(&map);
         let unserved = !self.inner.ams.is_served(&map.issuer);
         let state = match map.state {
             _ if map.broken || map.withheld || unserved => MapState::Suspect,
@@ -250,6 +251,7 @@ impl Host {
             policy_uri: map.policy_uri,
             since: time(map.created),
             withheld: map.withheld,
+            withdrawal,
         }
     }
 }

@@ -149,7 +149,7 @@ hand_on! {
     shares_stopped(owner: &OwnerId, paths: Option<&[(Site, String)]>, now: i64) -> Vec<MapRecord>;
     share_registered(map: &MapRecord, registered: &Registered, now: i64) -> Option<MapRecord>;
     shares_registered(shares: &[(MapRecord, Registered)], now: i64) -> Vec<Option<MapRecord>>;
-    share_half_registered(map: &MapRecord, id: &ResourceId, now: i64) -> ();
+    share_half_registered(map: &MapRecord, id: &ResourceId, revision: Option<&str>, now: i64) -> ();
     share_failed(map: &MapRecord, problem: &str, next_try: i64) -> ();
     share_suspected(map: MapId, resource_id: &ResourceId, now: i64) -> bool;
     share_lost(map: &MapRecord, now: i64) -> bool;

@@ -12,7 +12,7 @@ macro_rules! map_columns {
     () => {
         "m.id, m.site, m.path_key, m.subtree, m.owner, a.issuer, m.resource_id, m.marker, m.name, \
          m.registered_name, m.description, m.icon_uri, m.scopes, m.policy_uri, m.state, m.synced, \
-         m.perhaps, m.problem, m.attempts, m.generation, m.changed_epoch, m.created, m.withheld"
+         m.perhaps, m.problem, m.attempts, m.generation, m.changed_epoch, m.created, m.withheld, m.revision"
     };
 }
 pub(super) use map_columns;
@@ -55,6 +55,7 @@ pub(super) struct RawMap {
     changed_epoch: i64,
     created: i64,
     withheld: bool,
+    revision: Option<String>,
 }
 
 impl RawMap {
@@ -111,6 +112,7 @@ impl RawMap {
             icon_uri: self.icon_uri,
             scopes,
             policy_uri: self.policy_uri.and_then(|uri| Url::parse(&uri).ok()),
+            revision: self.revision,
             state,
             synced: self.synced,
             perhaps: self.perhaps,

@@ -141,7 +141,8 @@ impl Storable for Registered {
         self.resource_id.storable()?;
         self.registered_name.storable()?;
         let policy = self.policy_uri.as_ref().map(url::Url::as_str);
-        policy.storable()
+        policy.storable()?;
+        self.revision.storable()
     }
 }
 

@@ -4,6 +4,7 @@ mod connections;
 mod damage;
 mod leaving;
 mod many;
+mod revisions;
 mod shares;
 mod steps;
 mod storable;
@@ -13,12 +14,13 @@ use std::time::{Duration, SystemTime};
 use tower_warden::{OwnerId, Site};
 use uma_client::{ClientCredentials, Issuer, ResourceId, Scopes, Secret, StoredPat};
 
-use super::{AmRecord, Consent, Intended, MapRecord, NewShare, Registered, Store};
+use super::{AmRecord, Arrived, Consent, Intended, MapRecord, Moving, NewShare, Registered, Store};
 
 pub(crate) use connections::*;
 pub(crate) use damage::*;
 pub(crate) use leaving::*;
 pub(crate) use many::*;
+pub(crate) use revisions::*;
 pub(crate) use shares::*;
 pub(crate) use steps::*;
 pub(crate) use storable::*;
@@ -48,6 +50,7 @@ macro_rules! store_suite {
             what_is_lost_is_made_anew_once, rows_come_in_pages, what_is_held_at_an_am_is_known,
             what_one_store_cant_hold_none_takes, numbers_go_to_their_ends, what_is_done_at_once_is_done_once,
             ciphertexts_cant_be_swapped, a_row_that_cant_be_understood_spoils_no_other,
+            a_revision_goes_with_its_id, a_move_takes_its_revisions,
         }
     };
     (@tests always $open:expr; $($case:ident),* $(,)?) => {
@@ -169,6 +172,25 @@ pub(crate) fn registered(resource: &str) -> Registered {
         resource_id: id(resource),
         registered_name: "Summer [host/1]".into(),
         policy_uri: Some("https://home.example/policy/1".parse().unwrap()),
+        revision: None,
+    }
+}
+
+/// A registration with a revision.
+pub(crate) fn revised(resource: &str, revision: &str) -> Registered {
+    Registered {
+        revision: Some(revision.into()),
+        ..registered(resource)
+    }
+}
+
+/// That a registration of a move has arrived.
+pub(crate) fn arrived_as(moving: &Moving, registered: Registered) -> Arrived {
+    Arrived {
+        map: moving.map.id,
+        generation: moving.map.generation,
+        marker: moving.marker.clone(),
+        registered,
     }
 }
 

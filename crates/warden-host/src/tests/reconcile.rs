@@ -285,7 +285,7 @@ async fn an_orphan_that_a_row_found_again_is_left() {
     let twin = uma_client::ResourceId::parse("twin").unwrap();
     host.inner
         .store
-        .share_half_registered(&late, &twin, 1)
+        .share_half_registered(&late, &twin, None, 1)
         .await
         .unwrap();
     // And the first one is gone.
@@ -305,7 +305,7 @@ async fn an_orphan_that_a_row_found_again_is_left() {
     let stray = uma_client::ResourceId::parse("stray").unwrap();
     host.inner
         .store
-        .share_half_registered(&late, &stray, 1)
+        .share_half_registered(&late, &stray, None, 1)
         .await
         .unwrap();
     assert_eq!(host.reconcile().await.unwrap(), done(0, 1, 0, 0));

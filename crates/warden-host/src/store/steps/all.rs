@@ -172,7 +172,7 @@ steps! {
     saga: shares_stopped(owner: &OwnerId, paths: Option<&[(Site, String)]>, now: i64) -> Vec<MapRecord>;
     settling: share_registered(map: &MapRecord, registered: &Registered, now: i64) -> Option<MapRecord>;
     settling: shares_registered(shares: &[(MapRecord, Registered)], now: i64) -> Vec<Option<MapRecord>>;
-    settling: share_half_registered(map: &MapRecord, id: &ResourceId, now: i64) -> ();
+    settling: share_half_registered(map: &MapRecord, id: &ResourceId, revision: Option<&str>, now: i64) -> ();
     settling: share_failed(map: &MapRecord, problem: &str, next_try: i64) -> ();
     settling: share_suspected(map: MapId, resource_id: &ResourceId, now: i64) -> bool;
     settling: share_lost(map: &MapRecord, now: i64) -> bool;

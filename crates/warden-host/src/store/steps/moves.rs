@@ -120,6 +120,7 @@ pub(super) async fn moves_due(
 struct RawMoving {
     marker: String,
     resource_id: Option<String>,
+    revision: Option<String>,
 }
 
 pub(super) async fn move_next(
@@ -143,16 +144,18 @@ pub(super) async fn move_next(
     let mut next = Vec::with_capacity(rows.len());
     for map in rows.into_iter().filter_map(RawMap::record) {
         let id = map.id.get().cast_signed();
-        let known: Option<RawMoving> =
-            sqlx::query_as("SELECT marker, resource_id FROM warden_moving WHERE map = $1")
-                .bind(id)
-                .fetch_optional(&mut *tx)
-                .await
-                .or_store()?;
-        let (marker, resource_id, fresh) = match known {
+        let known: Option<RawMoving> = sqlx::query_as(
+            "SELECT marker, resource_id, revision FROM warden_moving WHERE map = $1",
+        )
+        .bind(id)
+        .fetch_optional(&mut *tx)
+        .await
+        .or_store()?;
+        let (marker, resource_id, revision, fresh) = match known {
             Some(known) => (
                 known.marker,
                 known.resource_id.and_then(|id| ResourceId::parse(&id).ok()),
+                known.revision,
                 false,
             ),
             None => {
@@ -166,13 +169,14 @@ pub(super) async fn move_next(
                 .execute(&mut *tx)
                 .await
                 .or_store()?;
-                (marker, None, true)
+                (marker, None, None, true)
             }
         };
         next.push(Moving {
             map,
             marker,
             resource_id,
+            revision,
             fresh,
         });
     }
@@ -191,10 +195,11 @@ pub(super) async fn move_arrived(
     for one in arrived {
         let id = one.registered.resource_id.as_str();
         let kept = sqlx::query(
-            "UPDATE warden_moving SET resource_id = $1, registered_name = $2, policy_uri = $3, generation = $4 \
-             WHERE map = $5 AND marker = $6 AND (resource_id IS NULL OR resource_id = $1)",
+            "UPDATE warden_moving SET resource_id = $1, revision = $2, registered_name = $3, policy_uri = $4, \
+             generation = $5 WHERE map = $6 AND marker = $7 AND (resource_id IS NULL OR resource_id = $1)",
         )
         .bind(id)
+        .bind(one.registered.revision.as_deref())
         .bind(&one.registered.registered_name)
         .bind(one.registered.policy_uri.as_ref().map(Url::as_str))
         .bind(one.generation)
@@ -208,16 +213,20 @@ pub(super) async fn move_arrived(
         }
         // Stopped or given up meanwhile, or another node was as quick: nobody's any more.
         let known = sqlx::query(
-            "UPDATE warden_orphan SET resource_id = $1 WHERE marker = $2 AND am_key = $3 AND resource_id IS NULL",
+            "UPDATE warden_orphan SET resource_id = $1, revision = $2 \
+             WHERE marker = $3 AND am_key = $4 AND resource_id IS NULL",
         )
         .bind(id)
+        .bind(one.registered.revision.as_deref())
         .bind(&one.marker)
         .bind(am_key(to))
         .execute(&mut *tx)
         .await
         .or_store()?;
         if known.rows_affected() == 0 {
-            orphaned(&mut tx, owner, &am_key(to), Some(id), &one.marker, now).await?;
+            let revision = one.registered.revision.as_deref();
+            let key = am_key(to);
+            orphaned(&mut tx, owner, &key, Some(id), revision, &one.marker, now).await?;
         }
     }
     sqlx::query(
@@ -279,8 +288,8 @@ pub(super) async fn moved(
     }
     // What the old AM has is nobody's from here on.
     sqlx::query(
-        "INSERT INTO warden_orphan (owner, am_key, resource_id, marker, attempts, next_try, created) \
-         SELECT owner, am_key, resource_id, marker, 0, 0, CAST($1 AS BIGINT) FROM warden_resource_map \
+        "INSERT INTO warden_orphan (owner, am_key, resource_id, revision, marker, attempts, next_try, created) \
+         SELECT owner, am_key, resource_id, revision, marker, 0, 0, CAST($1 AS BIGINT) FROM warden_resource_map \
          WHERE owner = $2 AND am_key = $3 AND state <> 'tombstone' AND (resource_id IS NOT NULL OR perhaps = TRUE)",
     )
     .bind(now)
@@ -291,8 +300,8 @@ pub(super) async fn moved(
     .or_store()?;
     let epoch = tx.raise_epoch().await?;
     let switched = sqlx::query(
-        "UPDATE warden_resource_map AS m SET am_key = $1, resource_id = v.resource_id, marker = v.marker, \
-         registered_name = v.registered_name, policy_uri = v.policy_uri, state = 'active', synced = TRUE, perhaps = TRUE, \
+        "UPDATE warden_resource_map AS m SET am_key = $1, resource_id = v.resource_id, revision = v.revision, \
+         marker = v.marker, registered_name = v.registered_name, policy_uri = v.policy_uri, state = 'active', synced = TRUE, perhaps = TRUE, \
          withheld = FALSE, problem = NULL, attempts = 0, next_try = 0, generation = m.generation + 1, \
          changed_epoch = $2, updated = $3 \
          FROM warden_moving AS v WHERE v.map = m.id AND v.owner = $4 AND v.resource_id IS NOT NULL \
@@ -317,7 +326,7 @@ pub(super) async fn moved(
     .or_store()?;
     for id in lost {
         sqlx::query(
-            "UPDATE warden_resource_map SET am_key = $1, resource_id = NULL, marker = $2, perhaps = FALSE, withheld = FALSE, \
+            "UPDATE warden_resource_map SET am_key = $1, resource_id = NULL, revision = NULL, marker = $2, perhaps = FALSE, withheld = FALSE, \
              generation = generation + 1, changed_epoch = $3, updated = $4 WHERE id = $5",
         )
         .bind(&to)
@@ -367,8 +376,8 @@ pub(super) async fn give_up_move(
     now: i64,
 ) -> Result<bool, Error> {
     sqlx::query(
-        "INSERT INTO warden_orphan (owner, am_key, resource_id, marker, attempts, next_try, created) \
-         SELECT v.owner, w.to_am, v.resource_id, v.marker, 0, 0, CAST($1 AS BIGINT) FROM warden_moving AS v \
+        "INSERT INTO warden_orphan (owner, am_key, resource_id, revision, marker, attempts, next_try, created) \
+         SELECT v.owner, w.to_am, v.resource_id, v.revision, v.marker, 0, 0, CAST($1 AS BIGINT) FROM warden_moving AS v \
          JOIN warden_move AS w ON w.owner = v.owner WHERE v.owner = $2",
     )
     .bind(now)
@@ -392,8 +401,8 @@ pub(super) async fn give_up_move(
 /// A map that moves was stopped: what the new AM has of it is nobody's.
 pub(super) async fn leave_behind(tx: &mut Write<'_>, map: i64, now: i64) -> Result<(), Error> {
     sqlx::query(
-        "INSERT INTO warden_orphan (owner, am_key, resource_id, marker, attempts, next_try, created) \
-         SELECT v.owner, w.to_am, v.resource_id, v.marker, 0, 0, CAST($1 AS BIGINT) FROM warden_moving AS v \
+        "INSERT INTO warden_orphan (owner, am_key, resource_id, revision, marker, attempts, next_try, created) \
+         SELECT v.owner, w.to_am, v.resource_id, v.revision, v.marker, 0, 0, CAST($1 AS BIGINT) FROM warden_moving AS v \
          JOIN warden_move AS w ON w.owner = v.owner WHERE v.map = $2",
     )
     .bind(now)

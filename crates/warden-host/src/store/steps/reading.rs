@@ -132,6 +132,7 @@ struct RawOrphan {
     id: i64,
     owner: String,
     resource_id: Option<String>,
+    revision: Option<String>,
     marker: String,
     attempts: i64,
 }
@@ -143,7 +144,7 @@ pub(super) async fn orphans_due(
     limit: u32,
 ) -> Result<Vec<Orphan>, Error> {
     let rows: Vec<RawOrphan> = sqlx::query_as(concat!(
-        "SELECT o.id, o.owner, o.resource_id, o.marker, o.attempts FROM warden_orphan AS o \
+        "SELECT o.id, o.owner, o.resource_id, o.revision, o.marker, o.attempts FROM warden_orphan AS o \
          WHERE o.am_key = $1 AND o.next_try <= $2 AND ",
         held!("o"),
         " ORDER BY o.next_try, o.id LIMIT $3"
@@ -161,6 +162,7 @@ pub(super) async fn orphans_due(
             owner: OwnerId::new(row.owner),
             issuer: issuer.clone(),
             resource_id: row.resource_id.and_then(|id| ResourceId::parse(&id).ok()),
+            revision: row.revision,
             marker: row.marker,
             attempts: row.attempts,
         })

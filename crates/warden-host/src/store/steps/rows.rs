@@ -56,16 +56,18 @@ pub(super) async fn orphaned(
     owner: &OwnerId,
     am_key: &str,
     resource_id: Option<&str>,
+    revision: Option<&str>,
     marker: &str,
     now: i64,
 ) -> Result<(), Error> {
     sqlx::query(
-        "INSERT INTO warden_orphan (owner, am_key, resource_id, marker, attempts, next_try, created) \
-         VALUES ($1, $2, $3, $4, 0, 0, $5)",
+        "INSERT INTO warden_orphan (owner, am_key, resource_id, revision, marker, attempts, next_try, created) \
+         VALUES ($1, $2, $3, $4, $5, 0, 0, $6)",
     )
     .bind(owner.as_str())
     .bind(am_key)
     .bind(resource_id)
+    .bind(revision)
     .bind(marker)
     .bind(now)
     .execute(&mut **tx)

@@ -121,20 +121,22 @@ async fn revive(
     let may_be_there = row.resource_id.is_some() || row.perhaps;
     if !same && may_be_there {
         let id = row.resource_id.as_ref().map(ResourceId::as_str);
-        orphaned(tx, &row.owner, &am_key(&row.issuer), id, &row.marker, now).await?;
+        let (key, revision) = (am_key(&row.issuer), row.revision.as_deref());
+        orphaned(tx, &row.owner, &key, id, revision, &row.marker, now).await?;
     }
     let epoch = tx.raise_epoch().await?;
     sqlx::query(
-        "UPDATE warden_resource_map SET subtree = $1, owner = $2, am_key = $3, resource_id = $4, marker = $5, name = $6, \
-         description = $7, icon_uri = $8, scopes = $9, policy_uri = NULL, state = 'pending', synced = FALSE, perhaps = TRUE, \
-         problem = NULL, attempts = 0, next_try = 0, generation = generation + 1, changed_epoch = $10, created = $11, \
-         updated = $12, withheld = FALSE, search = $13 WHERE id = $14",
+        "UPDATE warden_resource_map SET subtree = $1, owner = $2, am_key = $3, resource_id = $4, revision = $5, marker = $6, name = $7, \
+         description = $8, icon_uri = $9, scopes = $10, policy_uri = NULL, state = 'pending', synced = FALSE, perhaps = TRUE, \
+         problem = NULL, attempts = 0, next_try = 0, generation = generation + 1, changed_epoch = $11, created = $12, \
+         updated = $13, withheld = FALSE, search = $14 WHERE id = $15",
     )
     .bind(share.subtree)
     .bind(share.owner.as_str())
     .bind(am_key(&share.issuer))
     .bind(row.resource_id.as_ref().filter(|_| same).map(ResourceId::as_str))
-    .bind(if same { &row.marker } else { &share.marker })
+    .bind(row.revision.as_ref().filter(|_| same))
+    .bind(if same && may_be_there { &row.marker } else { &share.marker })
     .bind(&share.name)
     .bind(share.description.as_deref())
     .bind(share.icon_uri.as_deref())
@@ -179,8 +181,8 @@ async fn update(
     let synced = row.synced && !scopes_changed && !words_changed && state == row.state;
     sqlx::query(
         "UPDATE warden_resource_map SET subtree = $1, name = $2, description = $3, icon_uri = $4, scopes = $5, state = $6, \
-         resource_id = $7, synced = $8, next_try = 0, generation = generation + 1, changed_epoch = $9, updated = $10, \
-         search = $11 WHERE id = $12",
+         resource_id = $7, revision = $8, synced = $9, next_try = 0, generation = generation + 1, changed_epoch = $10, updated = $11, \
+         search = $12 WHERE id = $13",
     )
     .bind(share.subtree)
     .bind(&share.name)
@@ -193,6 +195,11 @@ async fn update(
             .as_ref()
             .filter(|_| row.state != RowState::Lost)
             .map(ResourceId::as_str),
+    )
+    .bind(
+        row.revision
+            .as_ref()
+            .filter(|_| row.state != RowState::Lost),
     )
     .bind(synced)
     .bind(epoch)

@@ -49,7 +49,16 @@ async fn register(
             )
     });
     let Some(current) = current else {
-        moved_on(tx, map, row.as_ref(), &registered.resource_id, now).await?;
+        let revision = registered.revision.as_deref();
+        moved_on(
+            tx,
+            map,
+            row.as_ref(),
+            &registered.resource_id,
+            revision,
+            now,
+        )
+        .await?;
         return Ok(None);
     };
     // Telling the AM a new name is nothing to enforcement.
@@ -61,11 +70,12 @@ async fn register(
         current.changed_epoch
     };
     sqlx::query(
-        "UPDATE warden_resource_map SET state = 'active', resource_id = $1, registered_name = $2, policy_uri = $3, \
-         synced = TRUE, perhaps = TRUE, problem = NULL, attempts = 0, next_try = 0, changed_epoch = $4, updated = $5 \
-         WHERE id = $6",
+        "UPDATE warden_resource_map SET state = 'active', resource_id = $1, revision = $2, registered_name = $3, \
+         policy_uri = $4, synced = TRUE, perhaps = TRUE, problem = NULL, attempts = 0, next_try = 0, changed_epoch = $5, updated = $6 \
+         WHERE id = $7",
     )
     .bind(registered.resource_id.as_str())
+    .bind(registered.revision.as_deref())
     .bind(&registered.registered_name)
     .bind(registered.policy_uri.as_ref().map(Url::as_str))
     .bind(epoch)
@@ -81,29 +91,56 @@ pub(super) async fn share_half_registered(
     store: &Backend,
     map: &MapRecord,
     id: &ResourceId,
+    revision: Option<&str>,
     now: i64,
 ) -> Result<(), Error> {
     let mut tx = store.write().await?;
     let row = with_id(&mut tx, map.id).await?;
-    if let Some(current) = row.as_ref().filter(|row| row.generation == map.generation) {
-        if current.resource_id.as_ref() != Some(id) {
-            // Of a pending row enforcement reads no id, but what it reads is said to raise the epoch.
-            let epoch = tx.raise_epoch().await?;
-            sqlx::query(
-                "UPDATE warden_resource_map SET resource_id = $1, changed_epoch = $2, updated = $3 WHERE id = $4",
-            )
-            .bind(id.as_str())
-            .bind(epoch)
-            .bind(now)
-            .bind(map.id.get().cast_signed())
-            .execute(&mut *tx)
-            .await
-            .or_store()?;
+    match row.as_ref().filter(|row| row.generation == map.generation) {
+        Some(current) if current.resource_id.as_ref() == Some(id) => {
+            if current.revision.as_deref() != revision {
+                revised(&mut tx, map, revision).await?;
+            }
         }
-    } else {
-        moved_on(&mut tx, map, row.as_ref(), id, now).await?;
+        // Of a pending row enforcement reads no id, but what it reads is said to raise the epoch.
+        Some(_) => found(&mut tx, map, id, revision, now).await?,
+        None => moved_on(&mut tx, map, row.as_ref(), id, revision, now).await?,
     }
     tx.commit().await
+}
+
+/// Keeps a registration for a row that had another or none.
+async fn found(
+    tx: &mut Write<'_>,
+    map: &MapRecord,
+    id: &ResourceId,
+    revision: Option<&str>,
+    now: i64,
+) -> Result<(), Error> {
+    let epoch = tx.raise_epoch().await?;
+    sqlx::query(
+        "UPDATE warden_resource_map SET resource_id = $1, revision = $2, changed_epoch = $3, updated = $4 WHERE id = $5",
+    )
+    .bind(id.as_str())
+    .bind(revision)
+    .bind(epoch)
+    .bind(now)
+    .bind(map.id.get().cast_signed())
+    .execute(&mut **tx)
+    .await
+    .or_store()?;
+    Ok(())
+}
+
+/// Keeps the revision of the registration that a row has.
+async fn revised(tx: &mut Write<'_>, map: &MapRecord, revision: Option<&str>) -> Result<(), Error> {
+    sqlx::query("UPDATE warden_resource_map SET revision = $1 WHERE id = $2")
+        .bind(revision)
+        .bind(map.id.get().cast_signed())
+        .execute(&mut **tx)
+        .await
+        .or_store()?;
+    Ok(())
 }
 
 /// The AM made a registration for a row that its owner has changed since. It must not be forgotten: it is the row's if
@@ -113,27 +150,16 @@ async fn moved_on(
     map: &MapRecord,
     row: Option<&MapRecord>,
     id: &ResourceId,
+    revision: Option<&str>,
     now: i64,
 ) -> Result<(), Error> {
     let same_share = row.filter(|row| row.marker == map.marker && row.owner == map.owner);
     match same_share.map(|row| row.resource_id.as_ref()) {
-        Some(Some(known)) if known == id => Ok(()),
-        Some(None) => {
-            let epoch = tx.raise_epoch().await?;
-            sqlx::query(
-                "UPDATE warden_resource_map SET resource_id = $1, changed_epoch = $2 WHERE id = $3",
-            )
-            .bind(id.as_str())
-            .bind(epoch)
-            .bind(map.id.get().cast_signed())
-            .execute(&mut **tx)
-            .await
-            .or_store()?;
-            Ok(())
-        }
+        Some(Some(known)) if known == id => revised(tx, map, revision).await,
+        Some(None) => found(tx, map, id, revision, now).await,
         Some(Some(_)) | None => {
-            let key = am_key(&map.issuer);
-            orphaned(tx, &map.owner, &key, Some(id.as_str()), &map.marker, now).await
+            let (key, id) = (am_key(&map.issuer), Some(id.as_str()));
+            orphaned(tx, &map.owner, &key, id, revision, &map.marker, now).await
         }
     }
 }
@@ -207,8 +233,8 @@ pub(super) async fn share_lost(store: &Backend, map: &MapRecord, now: i64) -> Re
     }
     let epoch = tx.raise_epoch().await?;
     sqlx::query(
-        "UPDATE warden_resource_map SET state = 'lost', resource_id = NULL, policy_uri = NULL, problem = NULL, \
-         attempts = 0, changed_epoch = $1, updated = $2 WHERE id = $3",
+        "UPDATE warden_resource_map SET state = 'lost', resource_id = NULL, revision = NULL, policy_uri = NULL, \
+         problem = NULL, attempts = 0, changed_epoch = $1, updated = $2 WHERE id = $3",
     )
     .bind(epoch)
     .bind(now)
@@ -270,7 +296,7 @@ pub(super) async fn registration_gone(
             tx.raise_epoch().await?
         };
         sqlx::query(
-            "UPDATE warden_resource_map SET resource_id = NULL, perhaps = $1, changed_epoch = $2, updated = $3, \
+            "UPDATE warden_resource_map SET resource_id = NULL, revision = NULL, perhaps = $1, changed_epoch = $2, updated = $3, \
              state = CASE WHEN state = 'active' THEN 'suspect' ELSE state END WHERE id = $4",
         )
         .bind(!untouched)
