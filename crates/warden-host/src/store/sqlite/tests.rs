@@ -93,7 +93,7 @@ async fn a_later_schema_is_refused() {
     let (store, folder) = in_file().await;
     sql(
         &store,
-        "UPDATE warden_migrations SET version = 99 WHERE version = 2",
+        "UPDATE warden_migrations SET version = 99 WHERE version = 3",
     )
     .await;
     store.close().await;
