@@ -37,7 +37,7 @@ use crate::Error;
 /// * Each method is one transaction: it happens whole, or not at all and with an error, and what it says has happened is
 ///   durable. Nothing of a transaction that was cut off is seen afterwards.
 /// * Whatever enforcement reads (site, path, subtree, owner, AM, resource id, scopes, state of a map, whether it is
-///   withheld; the client id of an AM that maps name) raises the epoch in the same transaction, and nothing else does.
+///   withheld; the client of an AM; purges) raises the epoch in the same transaction, and nothing else does.
 ///   Epochs are given in the order of commits, without gaps, and each changed map carries the epoch of its last change.
 /// * Work at an AM is due only where the host may act for the owner there.
 /// * Text is compared byte for byte. Text with a NUL is refused.
@@ -51,7 +51,8 @@ pub trait Store: Send + Sync + 'static {
     fn am(&self, issuer: &Issuer) -> impl Future<Output = Result<Option<AmRecord>, Error>> + Send;
 
     /// Keeps the host's client at an AM. Where one is kept already it stays, and is given back, unless its client id is
-    /// `replaces`: so of two who register at once, one learns that the other was first.
+    /// `replaces`: so of two who register at once, one learns that the other was first. A client that takes another's place
+    /// is told to the nodes as a [`Purge::Am`].
     fn am_registered(
         &self,
         am: &AmRecord,
@@ -386,19 +387,19 @@ pub trait Store: Send + Sync + 'static {
         epoch: i64,
     ) -> impl Future<Output = Result<Vec<NodeRecord>, Error>> + Send;
 
-    /// Claims work that is to be done once, until `lease` from now by the store's clock. `false` while another holder has
-    /// it; the same holder prolongs.
+    /// Claims pieces of work that are to be done once, until `lease` from now by the store's clock; says of each whether it
+    /// is the holder's now. It is not while another holder has it; the same holder prolongs.
     fn work_claimed(
         &self,
-        work: &str,
+        works: &[String],
         holder: &str,
         lease: Duration,
-    ) -> impl Future<Output = Result<bool, Error>> + Send;
+    ) -> impl Future<Output = Result<Vec<bool>, Error>> + Send;
 
-    /// Gives work back, if it is this holder's.
+    /// Gives work back, as far as it is this holder's.
     fn work_released(
         &self,
-        work: &str,
+        works: &[String],
         holder: &str,
     ) -> impl Future<Output = Result<(), Error>> + Send;
 

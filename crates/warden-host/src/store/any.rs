@@ -120,8 +120,8 @@ hand_on! {
     node_renewed(node: &NodeId, applied: i64, lease: Duration) -> Option<i64>;
     node_left(node: &NodeId) -> ();
     nodes_behind(epoch: i64) -> Vec<NodeRecord>;
-    work_claimed(work: &str, holder: &str, lease: Duration) -> bool;
-    work_released(work: &str, holder: &str) -> ();
+    work_claimed(works: &[String], holder: &str, lease: Duration) -> Vec<bool>;
+    work_released(works: &[String], holder: &str) -> ();
     listen() -> Option<Listener>;
     said(word: &str) -> ();
     map_at(site: &Site, path_key: &str) -> Option<MapRecord>;

@@ -286,8 +286,8 @@ steps! {
     nodes: node_renewed(node: &NodeId, applied: i64, lease: Duration) -> Option<i64>;
     nodes: node_left(node: &NodeId) -> ();
     nodes: nodes_behind(epoch: i64) -> Vec<NodeRecord>;
-    nodes: work_claimed(work: &str, holder: &str, lease: Duration) -> bool;
-    nodes: work_released(work: &str, holder: &str) -> ();
+    nodes: work_claimed(works: &[String], holder: &str, lease: Duration) -> Vec<bool>;
+    nodes: work_released(works: &[String], holder: &str) -> ();
     nodes: listen() -> Option<Listener>;
     nodes: said(word: &str) -> ();
     reading: map_at(site: &Site, path_key: &str) -> Option<MapRecord>;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use sqlx::{Sqlite, Transaction};
 use tower_warden::{MapId, OwnerId, Purge};
 use uma_client::Issuer;
 
@@ -96,48 +97,54 @@ pub(super) async fn nodes_behind(
 
 pub(super) async fn work_claimed(
     store: &SqliteStore,
-    work: &str,
+    works: &[String],
     holder: &str,
     lease: Duration,
-) -> Result<bool, Error> {
-    storable([work, holder])?;
+) -> Result<Vec<bool>, Error> {
+    storable(works.iter().map(String::as_str).chain([holder]))?;
     let mut tx = store.write().await?;
     let now = store.lease_clock();
-    let claimed = sqlx::query(
-        "INSERT INTO warden_work (work, holder, lease_ends) VALUES (?, ?, ?) \
-         ON CONFLICT (work) DO UPDATE SET holder = excluded.holder, lease_ends = excluded.lease_ends \
-         WHERE warden_work.holder = excluded.holder OR warden_work.lease_ends <= ?",
-    )
-    .bind(work)
-    .bind(holder)
-    .bind(now.saturating_add(millis(lease)))
-    .bind(now)
-    .execute(&mut *tx)
-    .await
-    .or_store()?;
+    let mut claimed = Vec::with_capacity(works.len());
+    for work in works {
+        let done = sqlx::query(
+            "INSERT INTO warden_work (work, holder, lease_ends) VALUES (?, ?, ?) \
+             ON CONFLICT (work) DO UPDATE SET holder = excluded.holder, lease_ends = excluded.lease_ends \
+             WHERE warden_work.holder = excluded.holder OR warden_work.lease_ends <= ?",
+        )
+        .bind(work)
+        .bind(holder)
+        .bind(now.saturating_add(millis(lease)))
+        .bind(now)
+        .execute(&mut *tx)
+        .await
+        .or_store()?;
+        claimed.push(done.rows_affected() > 0);
+    }
     tx.commit().await.or_store()?;
-    Ok(claimed.rows_affected() > 0)
+    Ok(claimed)
 }
 
 pub(super) async fn work_released(
     store: &SqliteStore,
-    work: &str,
+    works: &[String],
     holder: &str,
 ) -> Result<(), Error> {
     let mut tx = store.write().await?;
-    sqlx::query("DELETE FROM warden_work WHERE work = ? AND holder = ?")
-        .bind(work)
-        .bind(holder)
-        .execute(&mut *tx)
-        .await
-        .or_store()?;
+    for work in works {
+        sqlx::query("DELETE FROM warden_work WHERE work = ? AND holder = ?")
+            .bind(work)
+            .bind(holder)
+            .execute(&mut *tx)
+            .await
+            .or_store()?;
+    }
     tx.commit().await.or_store()
 }
 
 /// Forgets leases that ended a day ago.
 pub(super) async fn sweep_leases(
     store: &SqliteStore,
-    tx: &mut sqlx::Transaction<'static, sqlx::Sqlite>,
+    tx: &mut Transaction<'static, Sqlite>,
 ) -> Result<(), Error> {
     let before = store.lease_clock().saturating_sub(DAY);
     for statement in [
@@ -154,6 +161,20 @@ pub(super) async fn sweep_leases(
 }
 
 pub(super) async fn purged(store: &SqliteStore, purge: &Purge, now: i64) -> Result<i64, Error> {
+    let mut tx = store.write().await?;
+    let epoch = raise_epoch(&mut tx).await?;
+    log_purge(&mut tx, purge, epoch, now).await?;
+    tx.commit().await.or_store()?;
+    Ok(epoch)
+}
+
+/// Tells nodes of a purge that came with an epoch; one for each.
+pub(super) async fn log_purge(
+    tx: &mut Transaction<'static, Sqlite>,
+    purge: &Purge,
+    epoch: i64,
+    now: i64,
+) -> Result<(), Error> {
     let (kind, what) = match purge {
         Purge::Map(map) => ("map", map.get().cast_signed().to_string()),
         Purge::Owner(owner) => ("owner", owner.as_str().to_owned()),
@@ -162,18 +183,15 @@ pub(super) async fn purged(store: &SqliteStore, purge: &Purge, now: i64) -> Resu
         _ => ("everything", String::new()),
     };
     storable([what.as_str()])?;
-    let mut tx = store.write().await?;
-    let epoch = raise_epoch(&mut tx).await?;
     sqlx::query("INSERT INTO warden_purge (epoch, kind, what, created) VALUES (?, ?, ?, ?)")
         .bind(epoch)
         .bind(kind)
         .bind(what)
         .bind(now)
-        .execute(&mut *tx)
+        .execute(&mut **tx)
         .await
         .or_store()?;
-    tx.commit().await.or_store()?;
-    Ok(epoch)
+    Ok(())
 }
 
 /// A purge as it stands in the store. What can't be understood purges everything.

@@ -143,37 +143,43 @@ pub(crate) async fn lost_transactions_are_seen_by_a_node(store: &impl Store) {
 }
 
 pub(crate) async fn work_has_one_holder_at_a_time(store: &impl Store) {
-    assert!(store.work_claimed("pat", "a", LONG).await.unwrap());
-    assert!(!store.work_claimed("pat", "b", LONG).await.unwrap());
-    assert!(store.work_claimed("other", "b", LONG).await.unwrap());
-    store.work_released("pat", "b").await.unwrap();
-    assert!(!store.work_claimed("pat", "b", LONG).await.unwrap());
-    assert!(
-        store.work_claimed("pat", "a", SHORT).await.unwrap(),
-        "it is a's"
+    let claim = async |works: &[&str], holder: &str, lease| {
+        let works: Vec<_> = works.iter().map(|work| (*work).to_owned()).collect();
+        store.work_claimed(&works, holder, lease).await.unwrap()
+    };
+    let release = async |work: &str, holder: &str| {
+        store
+            .work_released(&[work.to_owned(), "none".into()], holder)
+            .await
+            .unwrap();
+    };
+    assert_eq!(claim(&["pat"], "a", LONG).await, [true]);
+    assert_eq!(
+        claim(&["other", "pat", "more"], "b", LONG).await,
+        [true, false, true],
+        "each by itself"
     );
+    release("pat", "b").await;
+    assert_eq!(claim(&["pat"], "b", LONG).await, [false]);
+    assert_eq!(claim(&["pat"], "a", SHORT).await, [true], "it is a's");
     tokio::time::sleep(WAIT).await;
-    assert!(
-        store.work_claimed("pat", "b", LONG).await.unwrap(),
-        "a is silent"
-    );
-    assert!(!store.work_claimed("pat", "a", LONG).await.unwrap());
-    store.work_released("pat", "a").await.unwrap();
-    assert!(
-        !store.work_claimed("pat", "a", LONG).await.unwrap(),
-        "it is b's now"
-    );
-    store.work_released("pat", "b").await.unwrap();
-    assert!(store.work_claimed("pat", "a", LONG).await.unwrap());
-    assert!(store.work_claimed("a\0", "a", LONG).await.is_err());
+    assert_eq!(claim(&["pat"], "b", LONG).await, [true], "a is silent");
+    assert_eq!(claim(&["pat"], "a", LONG).await, [false]);
+    release("pat", "a").await;
+    assert_eq!(claim(&["pat"], "a", LONG).await, [false], "it is b's now");
+    release("pat", "b").await;
+    assert_eq!(claim(&["pat"], "a", LONG).await, [true]);
+    assert!(claim(&[], "a", LONG).await.is_empty());
+    let bad = ["a\0".to_owned()];
+    assert!(store.work_claimed(&bad, "a", LONG).await.is_err());
+    let race = &["race"];
     let at_once = tokio::join!(
-        store.work_claimed("race", "p", LONG),
-        store.work_claimed("race", "q", LONG),
-        store.work_claimed("race", "r", LONG),
+        claim(race, "p", LONG),
+        claim(race, "q", LONG),
+        claim(race, "r", LONG),
     );
-    let won = [at_once.0, at_once.1, at_once.2];
-    let won = won.into_iter().filter(|won| *won.as_ref().unwrap()).count();
-    assert_eq!(won, 1);
+    let won = [at_once.0, at_once.1, at_once.2].concat();
+    assert_eq!(won.into_iter().filter(|won| *won).count(), 1);
 }
 
 /// A store that hears hears itself; of a change, what comes first may be a word or the change.
