@@ -91,3 +91,5 @@ pub use resource::{ShareRequest, SharedResource, Trouble, Withdrawal};
 pub use return_path::ReturnPath;
 pub use seal::{KeyRing, KeySource, SealingKey};
 pub use store::AnyStore;
+#[cfg(feature = "postgres")]
+pub use store::PostgresStore;

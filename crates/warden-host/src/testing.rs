@@ -2,6 +2,9 @@
 
 mod am;
 mod crash;
+mod place;
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -13,6 +16,7 @@ use url::Url;
 
 pub(crate) use am::{FakeAm, Fault, Tags};
 pub(crate) use crash::{arm, crash_point, disarm};
+pub(crate) use place::Place;
 
 use crate::{
     AmPolicy, AmSetting, AnyStore, AuthorizationAnswer, BoxError, Catalogue, Error, Host,
@@ -52,6 +56,11 @@ pub(crate) fn alice() -> OwnerId {
 pub(crate) fn clock() -> ManualClock {
     warden_canary::listen();
     ManualClock::new(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000))
+}
+
+/// An empty store, gone with the test.
+pub(crate) async fn new_store() -> AnyStore {
+    store(&place::new_url().await).await
 }
 
 pub(crate) async fn store(url: &str) -> AnyStore {
@@ -131,7 +140,7 @@ pub(crate) async fn host_with(
 /// A host in memory.
 pub(crate) async fn host(am: &FakeAm) -> (Host, Engine, ManualClock) {
     let clock = clock();
-    let (host, engine) = host_over(am, store("sqlite::memory:").await, &clock).await;
+    let (host, engine) = host_over(am, new_store().await, &clock).await;
     (host, engine, clock)
 }
 

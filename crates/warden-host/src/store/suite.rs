@@ -2,11 +2,14 @@
 
 mod accesses;
 mod connections;
+mod damage;
 mod leaving;
 mod many;
+mod nodes;
 mod revisions;
 mod shares;
 mod steps;
+mod storable;
 
 use std::time::{Duration, SystemTime};
 
@@ -17,16 +20,26 @@ use super::{AmRecord, Arrived, Consent, Intended, MapRecord, Moving, NewShare, R
 
 pub(crate) use accesses::*;
 pub(crate) use connections::*;
+pub(crate) use damage::*;
 pub(crate) use leaving::*;
 pub(crate) use many::*;
+pub(crate) use nodes::*;
 pub(crate) use revisions::*;
 pub(crate) use shares::*;
 pub(crate) use steps::*;
+pub(crate) use storable::*;
 
-/// Makes a test of each case for the store that `$open` opens, an empty one each time.
+/// Makes a test of each case for the store that `$open` opens, an empty one each time; with `in optional`, where it can be
+/// had.
 macro_rules! store_suite {
+    (in optional $open:expr) => {
+        $crate::store::suite::store_suite! { @cases optional $open }
+    };
     ($open:expr) => {
-        $crate::store::suite::store_suite! { $open;
+        $crate::store::suite::store_suite! { @cases always $open }
+    };
+    (@cases $when:ident $open:expr) => {
+        $crate::store::suite::store_suite! { @tests $when $open;
             an_am_is_registered_once, a_new_client_is_told_to_enforcement,
             an_authorization_is_taken_once, a_pat_comes_back_as_it_was, a_later_consent_is_not_overwritten,
             an_ended_consent_is_wiped, who_shares_elsewhere_stays_there,
@@ -38,19 +51,39 @@ macro_rules! store_suite {
             tombstones_are_swept_when_nothing_is_left, of_two_at_once_one_row_comes,
             a_disconnect_wipes_and_withholds, a_move_switches_all_or_nothing, what_a_move_leaves_is_orphaned,
             connections_are_tended_by_their_life, a_client_of_the_owners_is_kept, many_rows_go_in_one_step,
-            what_is_lost_is_made_anew_once, a_revision_goes_with_its_id, a_move_takes_its_revisions, rows_come_in_pages,
-            what_is_held_at_an_am_is_known, accesses_come_latest_first, accesses_that_are_alike_are_counted, accesses_are_bounded,
+            what_is_lost_is_made_anew_once, rows_come_in_pages, what_is_held_at_an_am_is_known,
+            what_one_store_cant_hold_none_takes, numbers_go_to_their_ends, what_is_done_at_once_is_done_once,
+            ciphertexts_cant_be_swapped, a_row_that_cant_be_understood_spoils_no_other,
+            a_revision_goes_with_its_id, a_move_takes_its_revisions,
+            maps_are_found_by_key, purges_are_followed, what_is_forgotten_is_said,
+            nodes_live_by_their_leases, lost_transactions_are_seen_by_a_node, work_has_one_holder_at_a_time,
+            what_is_said_is_heard_where_it_can_be,
+            accesses_come_latest_first, accesses_that_are_alike_are_counted, accesses_are_bounded,
         }
     };
-    ($open:expr; $($case:ident),* $(,)?) => {
+    (@tests always $open:expr; $($case:ident),* $(,)?) => {
         $(#[tokio::test]
         async fn $case() {
             let (store, _keep) = $open.await;
             $crate::store::suite::$case(&store).await;
         })*
     };
+    (@tests optional $open:expr; $($case:ident),* $(,)?) => {
+        $(#[tokio::test]
+        async fn $case() {
+            if let Some((store, _keep)) = $open.await {
+                $crate::store::suite::$case(&store).await;
+            }
+        })*
+    };
 }
 pub(crate) use store_suite;
+
+/// A store whose rows can be damaged.
+pub(crate) trait Damage: Store {
+    /// Runs a statement.
+    async fn sql(&self, text: &'static str);
+}
 
 pub(crate) fn home() -> Issuer {
     Issuer::parse("https://home.example").unwrap()

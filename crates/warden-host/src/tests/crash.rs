@@ -1,13 +1,13 @@
 //! The process ends at every call to the AM, before and after the AM acts, and at every step of the store, before and after
-//! it is committed; and starts again on the same file.
+//! it is committed; and starts again on the same store.
 
 use std::time::Duration;
 
 use tower_warden::{Engine, MapState};
 
 use crate::testing::{
-    FakeAm, Fault, OTHER_AM, alice, arm, clock, connect, disarm, get, host_over, move_there, share,
-    store, until,
+    FakeAm, Fault, OTHER_AM, Place, alice, arm, clock, connect, disarm, get, host_over, move_there,
+    share, store, until,
 };
 use crate::{Host, ShareRequest};
 
@@ -29,8 +29,13 @@ fn process(am: &FakeAm, url: &str, work: impl AsyncFnOnce(Host, Engine)) {
     runtime.shutdown_timeout(Duration::from_millis(1));
 }
 
-fn url_in(folder: &tempfile::TempDir) -> String {
-    format!("sqlite://{}", folder.path().join("host.db").display())
+/// Waits, outside of any process.
+fn wait<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(work)
 }
 
 /// Where a process ends.
@@ -62,8 +67,8 @@ fn at_every_point_with(
     work: &impl AsyncFn(&Host, &FakeAm),
     check: &impl AsyncFn(&Host, &Engine, &FakeAm),
 ) -> usize {
-    let prepared = tempfile::tempdir().unwrap();
-    process(prepared_am, &url_in(&prepared), async |host, _| {
+    let prepared = wait(Place::new());
+    process(prepared_am, &prepared.url(), async |host, _| {
         connect(&host, &alice()).await;
         prepare(&host, prepared_am).await;
         host.inner.store.close().await;
@@ -75,12 +80,8 @@ fn at_every_point_with(
         Crash::Step,
     ] {
         for n in 0.. {
-            let folder = tempfile::tempdir().unwrap();
-            let url = url_in(&folder);
-            for file in std::fs::read_dir(prepared.path()).unwrap() {
-                let file = file.unwrap();
-                std::fs::copy(file.path(), folder.path().join(file.file_name())).unwrap();
-            }
+            let place = wait(prepared.copy());
+            let url = place.url();
             let am = prepared_am.fork();
             match crash {
                 Crash::Call(fault) => am.fail_nth(n, fault),
@@ -253,8 +254,8 @@ fn reconciling_survives() {
 #[test]
 fn connecting_survives() {
     for fault in [Fault::HangBefore, Fault::HangAfter] {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", folder.path().join("host.db").display());
+        let place = wait(Place::new());
+        let url = place.url();
         let am = FakeAm::default();
         for call in ["GET /.well-known", "POST /register", "POST /token"] {
             am.fail(call, fault);

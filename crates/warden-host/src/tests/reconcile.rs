@@ -7,8 +7,8 @@ use tower_warden::MapState;
 
 use crate::store::Store as _;
 use crate::testing::{
-    FakeAm, Fault, alice, clock, connect, get, host, host_of, settings, settings_read_back, share,
-    store, until,
+    FakeAm, Fault, alice, clock, connect, get, host, host_of, new_store, settings,
+    settings_read_back, share, until,
 };
 use crate::{Host, Reconciled};
 
@@ -222,8 +222,7 @@ async fn an_am_whose_404_proves_nothing_loses_nothing() {
         profile.not_found_proves_absence = false;
         setting.with_profile(profile)
     });
-    let (host, engine) =
-        host_of(&am, store("sqlite::memory:").await, &clock(), lax.collect()).await;
+    let (host, engine) = host_of(&am, new_store().await, &clock(), lax.collect()).await;
     connect(&host, &alice()).await;
     let id = share(&host, PATH).await.unwrap().resource_id.unwrap();
     let kept = am.forget("alice", &id).unwrap();
@@ -247,7 +246,7 @@ async fn an_am_whose_404_proves_nothing_loses_nothing() {
 #[tokio::test]
 async fn an_am_that_drops_scopes_is_not_trusted_with_the_resource() {
     let am = FakeAm::default();
-    let store = store("sqlite::memory:").await;
+    let store = new_store().await;
     let (host, engine) = host_of(&am, store, &clock(), settings_read_back()).await;
     connect(&host, &alice()).await;
     am.drop_scopes(true);

@@ -4,34 +4,25 @@ use std::collections::BTreeSet;
 
 use tower_warden::{MapId, OwnerId};
 
-use super::{OrStore as _, SqliteStore, storable};
+use super::{Backend, OrStore as _};
 use crate::Error;
 use crate::store::{AccessRecord, AccessesPage, AccessesQuery};
 
 pub(super) async fn accesses_kept(
-    store: &SqliteStore,
+    store: &Backend,
     accesses: &[AccessRecord],
     most: u32,
     before: i64,
 ) -> Result<(), Error> {
-    let mut tx = store.write().await?;
+    let mut tx = store.write_apart().await?;
     let mut kinds = BTreeSet::new();
     for access in accesses {
-        storable([
-            access.owner.as_str(),
-            &access.method,
-            &access.path,
-            &access.reason,
-            &access.scopes,
-            &access.who,
-            &access.app,
-        ])?;
         sqlx::query(
             "INSERT INTO warden_access (owner, digest, map, first_at, last_at, times, method, path, allowed, reason, \
-             scopes, who, app) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+             scopes, who, app) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
              ON CONFLICT (owner, digest) DO UPDATE SET times = warden_access.times + excluded.times, \
-             first_at = MIN(warden_access.first_at, excluded.first_at), \
-             last_at = MAX(warden_access.last_at, excluded.last_at)",
+             first_at = CASE WHEN excluded.first_at < warden_access.first_at THEN excluded.first_at ELSE warden_access.first_at END, \
+             last_at = CASE WHEN excluded.last_at > warden_access.last_at THEN excluded.last_at ELSE warden_access.last_at END",
         )
         .bind(access.owner.as_str())
         .bind(access.digest())
@@ -53,18 +44,17 @@ pub(super) async fn accesses_kept(
     }
     for (owner, allowed) in kinds {
         sqlx::query(
-            "DELETE FROM warden_access WHERE owner = ? AND digest IN (SELECT digest FROM warden_access \
-             WHERE owner = ? AND allowed = ? ORDER BY last_at DESC, digest LIMIT -1 OFFSET ?)",
+            "DELETE FROM warden_access WHERE owner = $1 AND digest IN (SELECT digest FROM warden_access \
+             WHERE owner = $1 AND allowed = $2 ORDER BY last_at DESC, digest LIMIT 9223372036854775807 OFFSET $3)",
         )
         .bind(owner)
-        .bind(owner)
         .bind(allowed)
-        .bind(most)
+        .bind(i64::from(most))
         .execute(&mut *tx)
         .await
         .or_store()?;
     }
-    sqlx::query("DELETE FROM warden_access WHERE last_at < ?")
+    sqlx::query("DELETE FROM warden_access WHERE last_at < $1")
         .bind(before)
         .execute(&mut *tx)
         .await
@@ -72,10 +62,11 @@ pub(super) async fn accesses_kept(
     tx.commit().await.or_store()
 }
 
-/// Which rows fit a query: owner, then map and outcome, each twice, NULL for any; the earliest time.
+/// Which rows fit a query: owner, then map and outcome, NULL for any; the earliest time.
 macro_rules! fitting {
     () => {
-        "x.owner = ? AND (? IS NULL OR x.map = ?) AND (? IS NULL OR x.allowed = ?) AND x.last_at >= ?"
+        "x.owner = $1 AND (CAST($2 AS BIGINT) IS NULL OR x.map = $2) \
+         AND (CAST($3 AS BOOLEAN) IS NULL OR x.allowed = $3) AND x.last_at >= $4"
     };
 }
 
@@ -85,8 +76,6 @@ macro_rules! bound {
         $select
             .bind($owner.as_str())
             .bind(map)
-            .bind(map)
-            .bind($query.allowed)
             .bind($query.allowed)
             .bind($query.since)
     }};
@@ -109,11 +98,11 @@ struct RawAccess {
 }
 
 pub(super) async fn accesses_page(
-    store: &SqliteStore,
+    store: &Backend,
     owner: &OwnerId,
     query: &AccessesQuery,
 ) -> Result<AccessesPage, Error> {
-    let mut tx = store.read().await?;
+    let mut tx = store.begin_read().await?;
     let matching: i64 = bound!(
         sqlx::query_scalar(concat!(
             "SELECT COUNT(*) FROM warden_access AS x WHERE ",
@@ -131,12 +120,12 @@ pub(super) async fn accesses_page(
             "SELECT x.map, x.first_at, x.last_at, x.times, x.method, x.path, x.allowed, x.reason, x.scopes, x.who, x.app, \
              m.name FROM warden_access AS x LEFT JOIN warden_resource_map AS m ON m.id = x.map AND m.owner = x.owner WHERE ",
             fitting!(),
-            " ORDER BY x.last_at DESC, x.digest LIMIT ? OFFSET ?"
+            " ORDER BY x.last_at DESC, x.digest LIMIT $5 OFFSET $6"
         )),
         owner,
         query
     )
-    .bind(query.limit)
+    .bind(i64::from(query.limit))
     .bind(i64::try_from(query.offset).unwrap_or(i64::MAX))
     .fetch_all(&mut *tx)
     .await
