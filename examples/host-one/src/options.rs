@@ -428,6 +428,14 @@ mod tests {
     }
 
     #[test]
+    fn the_password_of_a_database_is_shown_nowhere() {
+        let url = "postgres://warden:canary@db.example/host";
+        let options = parse(&["--database", url]).unwrap();
+        assert_eq!(options.database.url(), url);
+        assert!(!format!("{options:?} {}", options.database).contains("canary"));
+    }
+
+    #[test]
     fn the_defaults_are_those_of_the_readme() {
         let options = parse(&[]).unwrap();
         assert_eq!(options.listen.to_string(), "127.0.0.1:8080");
