@@ -7,6 +7,8 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+const LOG: &str = "host-one.log";
+
 pub(crate) struct HostOne {
     pub(crate) url: String,
     pub(crate) am: String,
@@ -76,19 +78,34 @@ impl HostOne {
     }
 
     pub(crate) async fn start(folder: TempDir, arguments: &[&str]) -> Self {
-        let mut child = command(&folder, arguments).spawn().unwrap();
+        let command = command(&folder, arguments);
+        Self::ready(folder, command).await
+    }
+
+    /// As [`HostOne::start`], with what it logs in a file of its folder: nobody has to read along.
+    #[allow(dead_code, reason = "for tests of several nodes")]
+    pub(crate) async fn start_logging(folder: TempDir, arguments: &[&str], filter: &str) -> Self {
+        let mut command = command(&folder, arguments);
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(folder.path().join(LOG))
+            .unwrap();
+        command.env("RUST_LOG", filter).stderr(log);
+        Self::ready(folder, command).await
+    }
+
+    async fn ready(folder: TempDir, mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let ready = tokio::time::timeout(Duration::from_secs(30), lines.next_line()).await;
         let Ok(Ok(Some(line))) = ready else {
             let mut log = String::new();
             child.kill().await.unwrap();
-            child
-                .stderr
-                .take()
-                .unwrap()
-                .read_to_string(&mut log)
-                .await
-                .unwrap();
+            match child.stderr.take() {
+                Some(mut stderr) => drop(stderr.read_to_string(&mut log).await.unwrap()),
+                None => log = std::fs::read_to_string(folder.path().join(LOG)).unwrap(),
+            }
             panic!("host-one was not ready: {log}");
         };
         let (url, am) = line
@@ -107,14 +124,26 @@ impl HostOne {
         format!("{}{path}", self.url)
     }
 
+    #[allow(dead_code, reason = "for tests of several nodes")]
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
+    /// What it has logged so far, if that goes to a file.
+    #[allow(dead_code, reason = "for tests of several nodes")]
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join(LOG)).unwrap()
+    }
+
     /// SIGTERM; its exit code, what it logged, and the folder that it wrote to.
     pub(crate) async fn end(mut self) -> (Option<i32>, String, TempDir) {
         let id = self.child.id().unwrap().to_string();
         let kill = Command::new("kill").arg(id).status().await.unwrap();
         assert!(kill.success());
         let mut log = String::new();
-        let mut stderr = self.child.stderr.take().unwrap();
-        stderr.read_to_string(&mut log).await.unwrap();
+        if let Some(mut stderr) = self.child.stderr.take() {
+            stderr.read_to_string(&mut log).await.unwrap();
+        }
         let ended = tokio::time::timeout(Duration::from_secs(20), self.child.wait());
         let code = ended.await.expect("it ends").unwrap().code();
         (code, log, self.folder)

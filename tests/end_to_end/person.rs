@@ -115,10 +115,25 @@ impl Person {
         self.post(&host.at("/login"), &form).await.expect(303);
     }
 
+    pub(crate) async fn sign_in_at(&self, am: &str) {
+        let form = [
+            ("username", self.name),
+            ("password", self.name),
+            ("return_to", "/policies"),
+        ];
+        self.post(&format!("{am}/signin"), &form).await.expect(303);
+    }
+
     /// Signs in at the host, names the AM, and consents there. What came of the callback.
     pub(crate) async fn connect(&self, host: &HostOne) -> Answer {
+        self.connect_to(host, &host.am).await
+    }
+
+    /// As [`Self::connect`], at a certain AM.
+    pub(crate) async fn connect_to(&self, host: &HostOne, am: &str) -> Answer {
         self.sign_in(host).await;
-        let back = self.consent(host, "allow").await;
+        let connecting = self.post(&host.at("/uma/connect"), &[("am", am)]).await;
+        let back = self.decide(connecting.expect(303), am, "allow").await;
         self.get(back.as_str()).await
     }
 
@@ -128,18 +143,16 @@ impl Person {
             .post(&host.at("/uma/connect"), &[("am", &host.am)])
             .await
             .expect(303);
+        self.decide(connecting, &host.am, decision).await
+    }
+
+    /// Signs in at an AM to which the host has led, and answers there.
+    pub(crate) async fn decide(&self, connecting: Answer, am: &str, decision: &str) -> Url {
         let asked = connecting.location();
-        assert!(asked.as_str().starts_with(&host.am), "{asked}");
+        assert!(asked.as_str().starts_with(am), "{asked}");
         let page = self.get(asked.as_str()).await;
         if page.status == 303 {
-            let form = [
-                ("username", self.name),
-                ("password", self.name),
-                ("return_to", "/policies"),
-            ];
-            self.post(&format!("{}/signin", host.am), &form)
-                .await
-                .expect(303);
+            self.sign_in_at(am).await;
         }
         self.get(asked.as_str()).await.expect(200);
         let mut form: Vec<(String, String)> = asked.query_pairs().into_owned().collect();
@@ -149,7 +162,7 @@ impl Person {
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .collect();
-        self.post(&format!("{}/consent", host.am), &form)
+        self.post(&format!("{am}/consent"), &form)
             .await
             .expect(303)
             .location()
