@@ -13,7 +13,7 @@ use tower_warden::{MapIndex, Purge, Purger};
 use uma_client::Clock;
 
 use super::MapsMode;
-use super::lease::Lease;
+use super::lease::{Lease, Moment};
 use super::read_through::ReadThrough;
 use super::record::EnforcedAms;
 use crate::host::{Ams, Keepers};
@@ -123,10 +123,23 @@ impl Shared {
         let arrived = Instant::now();
         // One at a time, and read under the lock: an older state can't be put over a newer one.
         let mut reading = self.reading.lock().await;
-        if reading.begun.is_some_and(|begun| begun > arrived) {
+        if self.is_loaded() && reading.begun.is_some_and(|begun| begun > arrived) {
             return Ok(());
         }
         self.read(&mut reading).await
+    }
+
+    /// Catches up with the store, which knows that this node lives since a question that was sent after `asked`. From then
+    /// on this node may go by its maps for a lease. `lost` says that the store does not remember what this node had applied.
+    pub(crate) async fn confirm(&self, asked: Moment, lost: bool) -> Result<(), Error> {
+        let mut reading = self.reading.lock().await;
+        if lost {
+            self.lose_ground("it has forgotten what this node had applied");
+        }
+        self.read(&mut reading).await?;
+        // Under the lock: who finds meanwhile that the store has gone back must not be overruled.
+        self.lease.confirm(asked);
+        Ok(())
     }
 
     /// Catches up with the store, for a request that demands an epoch; says whether that was reached. However many ask, one
@@ -147,7 +160,7 @@ impl Shared {
     }
 
     /// The store has lost what this node knows: nothing counts until all is read anew.
-    pub(crate) fn lost_ground(&self, why: &'static str) {
+    fn lose_ground(&self, why: &'static str) {
         tracing::error!(
             why,
             "the store has gone back in time, as after a restored backup or a failover that lost something; nobody is let in until all maps are loaded anew"
@@ -163,7 +176,7 @@ impl Shared {
             let applied = self.applied.load(Ordering::SeqCst);
             let changes = in_time(CHANGES_LIMIT, self.store.changes_since(applied)).await?;
             if changes.epoch < applied {
-                self.lost_ground("its epoch is lower than before");
+                self.lose_ground("its epoch is lower than before");
             } else if !changes.forgotten {
                 if changes.epoch > applied {
                     self.apply(&changes).await?;
@@ -248,10 +261,7 @@ impl Shared {
 /// Whose cached answers are to count no more when maps have changed: each map's, or more where that would be many.
 fn purges_for(changed: &[EnforcedRecord]) -> Vec<Purge> {
     if changed.len() <= MOST_PURGES {
-        return changed
-            .iter()
-            .map(|record| Purge::Map(record.id))
-            .collect();
+        return changed.iter().map(|record| Purge::Map(record.id)).collect();
     }
     let owners: HashSet<_> = changed.iter().map(|record| &record.owner).collect();
     if owners.len() <= MOST_PURGES {

@@ -14,9 +14,7 @@ use arc_swap::ArcSwap;
 use moka::sync::Cache;
 use siphasher::sip128::{Hasher128 as _, SipHasher13};
 use tokio::sync::{Notify, Semaphore, watch};
-use tower_warden::{
-    CanonicalPath, Lookup, LookupError, Resolution, ResourceMap, Site, Target,
-};
+use tower_warden::{CanonicalPath, Lookup, LookupError, Resolution, ResourceMap, Site, Target};
 
 use super::record::EnforcedAms;
 use crate::host::Ams;
@@ -93,8 +91,7 @@ impl ReadThrough {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = self.kept.load();
         for record in changed {
-            kept.0
-                .invalidate(&self.key(&record.site, &record.path_key));
+            kept.0.invalidate(&self.key(&record.site, &record.path_key));
         }
         self.applied.store(epoch, Ordering::SeqCst);
     }
@@ -266,9 +263,7 @@ fn is_pending(landing: &Landing) -> bool {
 }
 
 fn resolution(covering: Option<&Arc<ResourceMap>>, method: &http::Method) -> Resolution {
-    covering.map_or(Resolution::Unmapped, |map| {
-        Resolution::of_map(map, method)
-    })
+    covering.map_or(Resolution::Unmapped, |map| Resolution::of_map(map, method))
 }
 
 impl Kept {

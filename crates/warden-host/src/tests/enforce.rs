@@ -23,7 +23,7 @@ async fn what_the_am_does_not_know_becomes_suspect_and_nothing_is_created() {
     let state = async || host.resource(&alice(), PATH).await.unwrap().unwrap().state;
     until(async || state().await == MapState::Suspect).await;
     // Committed first, enforced a moment later.
-    let enforced = || host.maps().snapshot();
+    let enforced = || host.maps().snapshot().unwrap();
     until(async || {
         enforced()
             .iter()
@@ -189,7 +189,12 @@ async fn a_path_is_denied_before_the_am_hears_of_it() {
     assert_eq!(get(&engine, PATH).await, 403);
     // The caller goes away; the owner thinks again. Nothing waits for the AM.
     caller.abort();
-    assert!(host.stop_sharing(&alice(), PATH).await.unwrap());
+    assert!(
+        host.stop_sharing(&alice(), PATH)
+            .await
+            .unwrap()
+            .was_shared()
+    );
     assert_eq!(get(&engine, PATH).await, 0);
 }
 

@@ -48,13 +48,28 @@ async fn a_path_is_shared_and_stopped() {
     );
 
     assert!(
-        !host.stop_sharing(&OwnerId::new("bob"), PATH).await.unwrap(),
+        !host
+            .stop_sharing(&OwnerId::new("bob"), PATH)
+            .await
+            .unwrap()
+            .was_shared(),
         "not his"
     );
-    assert!(host.stop_sharing(&alice(), PATH).await.unwrap());
+    assert!(
+        host.stop_sharing(&alice(), PATH)
+            .await
+            .unwrap()
+            .was_shared()
+    );
     assert_eq!(get(&engine, PATH).await, 0);
     assert!(host.resources(&alice()).await.unwrap().is_empty());
-    assert!(!host.stop_sharing(&alice(), PATH).await.unwrap());
+    assert!(
+        !host
+            .stop_sharing(&alice(), PATH)
+            .await
+            .unwrap()
+            .was_shared()
+    );
     until(async || am.names("alice").is_empty()).await;
 }
 
