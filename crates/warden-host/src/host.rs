@@ -147,6 +147,18 @@ impl Inner {
     }
 }
 
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.node.stop();
+        // Whoever still holds the maps is let in nowhere, so nobody has to wait for this node.
+        self.maps.shared.lease.revoke();
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let (store, node) = (self.store.clone(), self.node.id.clone());
+            runtime.spawn(async move { store.node_left(&node).await });
+        }
+    }
+}
+
 impl Host {
     /// Begins to build a host over a store.
     pub fn builder(store: impl Into<AnyStore>) -> HostBuilder {

@@ -47,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) wake: Arc<Notify>,
     /// Whether the store has gone back since this was last asked.
     went_back: AtomicBool,
+    #[cfg(test)]
+    reads: std::sync::atomic::AtomicU64,
 }
 
 /// Where the maps are.
@@ -94,6 +96,8 @@ impl Shared {
             reading: Mutex::default(),
             wake,
             went_back: AtomicBool::new(false),
+            #[cfg(test)]
+            reads: std::sync::atomic::AtomicU64::new(0),
         }
     }
 
@@ -101,6 +105,12 @@ impl Shared {
     pub(crate) fn attach(&self, purger: Purger) {
         // Only the first engine counts.
         let _ = self.purger.set(purger);
+    }
+
+    /// How often the store was asked.
+    #[cfg(test)]
+    pub(crate) fn reads(&self) -> u64 {
+        self.reads.load(Ordering::SeqCst)
     }
 
     /// The epoch of which all is in force on this node.
@@ -172,6 +182,8 @@ impl Shared {
 
     async fn read(&self, reading: &mut Reading) -> Result<(), Error> {
         let begun = Instant::now();
+        #[cfg(test)]
+        self.reads.fetch_add(1, Ordering::SeqCst);
         if self.is_loaded() {
             let applied = self.applied.load(Ordering::SeqCst);
             let changes = in_time(CHANGES_LIMIT, self.store.changes_since(applied)).await?;

@@ -101,23 +101,6 @@ async fn one_owners_dead_pat_is_not_anothers() {
 }
 
 #[tokio::test]
-async fn two_hosts_on_one_store_follow_each_other() {
-    let am = FakeAm::default();
-    let clock = clock();
-    let store = store("sqlite::memory:").await;
-    let (one, _) = host_over(&am, store.clone(), &clock).await;
-    let (two, engine) = host_over(&am, store, &clock).await;
-    connect(&one, &alice()).await;
-    share(&one, PATH).await.unwrap();
-    assert_eq!(get(&engine, PATH).await, 0, "nothing has told it yet");
-    two.reconcile().await.unwrap();
-    assert_eq!(get(&engine, PATH).await, 401);
-    one.stop_sharing(&alice(), PATH).await.unwrap();
-    two.reconcile().await.unwrap();
-    assert_eq!(get(&engine, PATH).await, 0);
-}
-
-#[tokio::test]
 async fn maps_of_an_am_that_is_no_longer_worked_with_are_denied() {
     let am = FakeAm::default();
     let clock = clock();

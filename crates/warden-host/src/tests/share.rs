@@ -29,6 +29,7 @@ async fn a_path_is_shared_and_stopped() {
             "uri": PATH, "name": "Summer", "resource_id": id, "am": "https://am.example",
             "scopes": ["delete", "edit", "view"], "state": "active", "subtree": false,
             "policy_uri": format!("https://am.example/policy/{id}"),
+            "epoch": host.epoch().get(), "spread": "everywhere",
         })
     );
     let name = am.names("alice").pop().unwrap();

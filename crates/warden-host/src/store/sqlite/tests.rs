@@ -269,6 +269,21 @@ impl SqliteStore {
             .unwrap();
     }
 
+    /// Sets the database back to an epoch.
+    pub(crate) async fn set_back(&self, epoch: i64) {
+        for statement in [
+            "UPDATE warden_epoch SET value = ?",
+            "DELETE FROM warden_resource_map WHERE changed_epoch > ?",
+            "UPDATE warden_node SET applied = min(applied, ?)",
+        ] {
+            sqlx::query(statement)
+                .bind(epoch)
+                .execute(&self.writer)
+                .await
+                .unwrap();
+        }
+    }
+
     /// Cuts an owner's PAT off.
     pub(crate) async fn damage_pat(&self, owner: &str) {
         sqlx::query("UPDATE warden_connection SET access_token = substr(access_token, 1, 40) WHERE owner = ?")
