@@ -12,7 +12,7 @@ use uma_client::{Issuer, ManualClock};
 use url::Url;
 
 pub(crate) use am::{FakeAm, Fault};
-pub(crate) use crash::{arm, crash_point, disarm};
+pub(crate) use crash::{arm, crash_point, disarm, is_spared, spared};
 
 use crate::{
     AmPolicy, AmSetting, AnyStore, AuthorizationAnswer, BoxError, Catalogue, Error, Host,

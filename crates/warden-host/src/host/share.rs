@@ -1,19 +1,25 @@
 //! Sharing a path and stopping to: the owner's half of the saga. The AM's half is in [`crate::reconcile`].
 
-use tower_warden::{CanonicalPath, MapState, MethodScopes, OwnerId, Purge, Site};
+use std::time::Duration;
+
+use tower_warden::{CanonicalPath, MapState, MethodScopes, OwnerId, Site};
 use uma_client::{Issuer, Scopes};
 use url::Url;
 use uuid::Uuid;
 
-use super::Host;
 use super::connect::time;
+use super::{Claim, Host, Work};
 use crate::reconcile::Settled;
 use crate::store::{Intended, MapRecord, NewShare, RowState, Store as _};
-use crate::{ConnectionState, Error, ErrorKind, ShareRequest, SharedResource};
+use crate::{
+    ConnectionState, Epoch, Error, ErrorKind, ShareRequest, SharedResource, Spread, Stopped,
+};
 
 const MOST_NAME: usize = 255;
 const MOST_DESCRIPTION: usize = 2000;
 const MOST_SCOPES: usize = 64;
+/// How long a share waits for another node that registers the same path.
+const FOR_ANOTHER_NODE: Duration = Duration::from_secs(5);
 
 impl Host {
     pub(super) async fn share_path(
@@ -37,9 +43,37 @@ impl Host {
         // Denied from here on, before the AM hears of it.
         inner.publish().await?;
         if map.state == RowState::Active && map.synced {
-            return Ok(self.shared(map));
+            return Ok(self.shared_here(map));
         }
-        self.settle_now(map, fresh).await
+        // One node at a time speaks to the AM about a map, so that none is registered twice.
+        let work = Work::Map(map.id);
+        if let Some(claim) = inner.worker.claim(work).await? {
+            return self.settle_claimed(claim, map, fresh).await;
+        }
+        let claim = inner.worker.claim_within(work, FOR_ANOTHER_NODE).await?;
+        let now = inner.store.map_at(&map.site, &map.path_key).await?;
+        let Some(now) = now.filter(|now| now.id == map.id && now.state != RowState::Tombstone)
+        else {
+            return Err(stopped_meanwhile());
+        };
+        match claim {
+            Some(claim) if !(now.state == RowState::Active && now.synced) => {
+                self.settle_claimed(claim, now, false).await
+            }
+            // Another node has done it, or is still at it.
+            _ => Ok(self.shared_here(now)),
+        }
+    }
+
+    async fn settle_claimed(
+        &self,
+        claim: Claim,
+        map: MapRecord,
+        fresh: bool,
+    ) -> Result<SharedResource, Error> {
+        let settled = self.settle_now(map, fresh).await;
+        claim.release().await;
+        settled
     }
 
     /// Checks all of a request that has to do with this host alone.
@@ -103,18 +137,13 @@ impl Host {
     async fn settle_now(&self, map: MapRecord, fresh: bool) -> Result<SharedResource, Error> {
         let am = self.inner.am(&map.issuer).await?;
         match self.settle_one(&am, &map, fresh).await? {
-            Settled::Active(map) => Ok(self.shared(*map)),
+            Settled::Active(map) => Ok(self.shared_here(*map)),
             Settled::Failed(error) => Err(still_guarded(am.name(), error)),
             Settled::Lost | Settled::Gone | Settled::MovedOn => {
                 let now = self.inner.store.map_at(&map.site, &map.path_key).await?;
                 now.filter(|now| now.state != RowState::Tombstone)
-                    .map(|now| self.shared(now))
-                    .ok_or_else(|| {
-                        Error::new(
-                            ErrorKind::AlreadyShared,
-                            "sharing this path was stopped while it was being protected",
-                        )
-                    })
+                    .map(|now| self.shared_here(now))
+                    .ok_or_else(stopped_meanwhile)
             }
         }
     }
@@ -138,7 +167,7 @@ impl Host {
         .at("uri"))
     }
 
-    pub(super) async fn stop_path(&self, owner: &OwnerId, uri: &str) -> Result<bool, Error> {
+    pub(super) async fn stop_path(&self, owner: &OwnerId, uri: &str) -> Result<Stopped, Error> {
         let inner = &self.inner;
         let path = read_path(uri)?;
         let site = self.site();
@@ -148,16 +177,20 @@ impl Host {
             .share_stopped(owner, &site, path.as_key(), inner.now())
             .await?;
         let Some(map) = stopped else {
-            return Ok(false);
+            return Ok(self.stopped(0));
         };
         inner.publish().await?;
-        if let Some(engine) = self.engine.get() {
-            engine.purge(Purge::Map(map.id));
-        }
         // What is left to do is the AM's copy, which lets nobody in any more.
         let host = self.clone();
         tokio::spawn(async move { host.clean_up(map).await });
-        Ok(true)
+        Ok(self.stopped(1))
+    }
+
+    pub(super) fn stopped(&self, count: usize) -> Stopped {
+        Stopped {
+            count,
+            epoch: self.inner.epoch(),
+        }
     }
 
     async fn clean_up(&self, map: MapRecord) {
@@ -178,17 +211,23 @@ impl Host {
         let Ok(am) = self.inner.am(&now.issuer).await else {
             return;
         };
+        // Another node that is at it just now leaves the rest to the reconciler.
+        let Ok(Some(claim)) = self.inner.worker.claim(Work::Map(map.id)).await else {
+            return;
+        };
         if let Err(error) = self.settle_one(&am, &now, false).await {
             tracing::warn!(map = %map.id, error = %error, "a registration at an AM waits to be deleted");
         }
+        claim.release().await;
     }
 
     pub(super) async fn shared_by(&self, owner: &OwnerId) -> Result<Vec<SharedResource>, Error> {
+        let reached = self.inner.reached_everywhere().await?;
         let maps = self.inner.store.maps_of(owner).await?;
         Ok(maps
             .into_iter()
             .filter(|map| map.state != RowState::Tombstone)
-            .map(|map| self.shared(map))
+            .map(|map| self.shared(map, reached))
             .collect())
     }
 
@@ -198,14 +237,21 @@ impl Host {
         uri: &str,
     ) -> Result<Option<SharedResource>, Error> {
         let path = read_path(uri)?;
+        let reached = self.inner.reached_everywhere().await?;
         let map = self.inner.store.map_at(&self.site(), path.as_key()).await?;
         Ok(map
             .filter(|map| map.owner == *owner && map.state != RowState::Tombstone)
-            .map(|map| self.shared(map)))
+            .map(|map| self.shared(map, reached)))
     }
 
-    /// A row as its owner sees it.
-    pub(super) fn shared(&self, map: MapRecord) -> SharedResource {
+    /// A row as its owner sees it, if it is not known how far it has spread.
+    fn shared_here(&self, map: MapRecord) -> SharedResource {
+        self.shared(map, Epoch::default())
+    }
+
+    /// A row as its owner sees it, if all nodes have reached an epoch.
+    pub(super) fn shared(&self, map: MapRecord, reached: Epoch) -> SharedResource {
+        let epoch = Epoch::new(map.changed_epoch);
         let am_name = self.inner.ams.name(&map.issuer);
         let unserved = !self.inner.ams.is_served(&map.issuer);
         let state = match map.state {
@@ -250,6 +296,8 @@ impl Host {
             policy_uri: map.policy_uri,
             since: time(map.created),
             withheld: map.withheld,
+            epoch,
+            spread: Spread::of(epoch, reached),
         }
     }
 }
@@ -274,6 +322,13 @@ pub(super) fn new_share(
         description: request.description,
         icon_uri: request.icon_uri,
     })
+}
+
+fn stopped_meanwhile() -> Error {
+    Error::new(
+        ErrorKind::AlreadyShared,
+        "sharing this path was stopped while it was being protected",
+    )
 }
 
 pub(super) fn taken() -> Error {

@@ -10,6 +10,7 @@ use super::account::Account;
 use super::caller::Caller;
 use super::{Due, Settled, Trouble};
 use crate::Error;
+use crate::host::Work;
 use crate::store::{MapRecord, Registered, RowState, Store as _};
 
 /// Most calls of one owner's work that are under way at once.
@@ -116,6 +117,26 @@ impl Account<'_> {
     }
 
     async fn register_part(
+        &mut self,
+        rows: Vec<(MapRecord, bool)>,
+        batch: &mut Batch,
+    ) -> Result<(), Error> {
+        // Another node that is at one of them keeps it.
+        let works = rows.iter().map(|(row, _)| Work::Map(row.id));
+        let (claim, ours) = self.host.inner.worker.claim_some(works).await?;
+        let before = rows.len();
+        let mut ours = ours.into_iter();
+        let rows: Vec<_> = rows
+            .into_iter()
+            .filter(|_| ours.next().unwrap_or_default())
+            .collect();
+        batch.waiting += before - rows.len();
+        let registered = self.register_claimed(rows, batch).await;
+        claim.release().await;
+        registered
+    }
+
+    async fn register_claimed(
         &mut self,
         rows: Vec<(MapRecord, bool)>,
         batch: &mut Batch,

@@ -7,6 +7,7 @@ mod enforced;
 mod keys;
 mod leaving;
 mod moves;
+mod nodes;
 mod pages;
 mod pats;
 mod reading;
@@ -27,13 +28,14 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{Sqlite, Transaction};
-use tower_warden::{MapId, OwnerId, Site};
+use tower_warden::{MapId, OwnerId, Purge, Site};
 use uma_client::{ClientCredentials, Issuer, PatState, ResourceId, Secret, StoredPat};
 
 use super::{
     AmRecord, Arrived, Attention, Changes, ConnectionRecord, Consent, Holding, Intended,
-    LeftoverRecord, MapRecord, MapsPage, MapsQuery, MoveBegun, MoveRecord, Moving, NewShare,
-    Orphan, PendingConnect, Registered, ResealedBatch, SealedRow, Severed, Store,
+    LeftoverRecord, Listener, MapRecord, MapsAt, MapsPage, MapsQuery, MoveBegun, MoveRecord,
+    Moving, NewShare, NodeId, NodeRecord, Orphan, PendingConnect, Registered, ResealedBatch,
+    SealedRow, Severed, Store,
 };
 use crate::seal::{Place, private_new};
 use crate::{Error, ErrorKind, KeyRing};
@@ -57,6 +59,9 @@ pub struct SqliteStore {
     writer: SqlitePool,
     reader: SqlitePool,
     keys: KeyRing,
+    /// How far the clock that leases go by is ahead, in milliseconds.
+    #[cfg(test)]
+    ahead: std::sync::Arc<std::sync::atomic::AtomicI64>,
 }
 
 impl SqliteStore {
@@ -74,6 +79,8 @@ impl SqliteStore {
                 writer: pool.clone(),
                 reader: pool,
                 keys,
+                #[cfg(test)]
+                ahead: std::sync::Arc::default(),
             }
         } else {
             let path = file(url)?;
@@ -95,6 +102,8 @@ impl SqliteStore {
                 writer: pool(options.clone(), 1).await?,
                 reader: pool(options, READERS).await?,
                 keys,
+                #[cfg(test)]
+                ahead: std::sync::Arc::default(),
             }
         };
         store.migrate().await?;
@@ -270,7 +279,17 @@ steps! {
     settling: registration_gone(map: &MapRecord, now: i64) -> ();
     settling: orphan_gone(orphan: i64) -> ();
     settling: orphan_failed(orphan: i64, next_try: i64) -> ();
+    reading: epoch() -> i64;
     reading: changes_since(epoch: i64) -> Changes;
+    reading: maps_at(site: &Site, path_keys: &[String]) -> MapsAt;
+    nodes: purged(purge: &Purge, now: i64) -> i64;
+    nodes: node_renewed(node: &NodeId, applied: i64, lease: Duration) -> Option<i64>;
+    nodes: node_left(node: &NodeId) -> ();
+    nodes: nodes_behind(epoch: i64) -> Vec<NodeRecord>;
+    nodes: work_claimed(works: &[String], holder: &str, lease: Duration) -> Vec<bool>;
+    nodes: work_released(works: &[String], holder: &str) -> ();
+    nodes: listen() -> Option<Listener>;
+    nodes: said(word: &str) -> ();
     reading: map_at(site: &Site, path_key: &str) -> Option<MapRecord>;
     reading: maps_of(owner: &OwnerId) -> Vec<MapRecord>;
     pages: maps_page(owner: &OwnerId, query: &MapsQuery) -> MapsPage;
@@ -279,6 +298,6 @@ steps! {
     reading: ams_due(now: i64) -> Vec<Issuer>;
     reading: maps_due(issuer: &Issuer, now: i64, limit: u32) -> Vec<MapRecord>;
     reading: orphans_due(issuer: &Issuer, now: i64, limit: u32) -> Vec<Orphan>;
-    settling: swept(now: i64, tombstones_before: i64) -> ();
+    settling: swept(now: i64, before: i64) -> ();
     keys: resealed(after: Option<&SealedRow>, limit: u32) -> ResealedBatch;
 }

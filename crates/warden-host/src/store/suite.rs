@@ -3,6 +3,7 @@
 mod connections;
 mod leaving;
 mod many;
+mod nodes;
 mod shares;
 mod steps;
 
@@ -16,6 +17,7 @@ use super::{AmRecord, Consent, Intended, MapRecord, NewShare, Registered, Store}
 pub(crate) use connections::*;
 pub(crate) use leaving::*;
 pub(crate) use many::*;
+pub(crate) use nodes::*;
 pub(crate) use shares::*;
 pub(crate) use steps::*;
 
@@ -35,6 +37,9 @@ macro_rules! store_suite {
             a_disconnect_wipes_and_withholds, a_move_switches_all_or_nothing, what_a_move_leaves_is_orphaned,
             connections_are_tended_by_their_life, a_client_of_the_owners_is_kept, many_rows_go_in_one_step,
             what_is_lost_is_made_anew_once, rows_come_in_pages, what_is_held_at_an_am_is_known,
+            maps_are_found_by_key, purges_are_followed, what_is_forgotten_is_said,
+            nodes_live_by_their_leases, lost_transactions_are_seen_by_a_node, work_has_one_holder_at_a_time,
+            what_is_said_is_heard_where_it_can_be,
         }
     };
     ($open:expr; $($case:ident),* $(,)?) => {

@@ -1,6 +1,7 @@
 //! Putting the router together.
 
 use std::fmt;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
@@ -16,6 +17,9 @@ use super::forms::MAX_FORM_BYTES;
 use super::pages::{Look, Pages};
 use super::{assets, connect, headers, list, panel, share, stop, text};
 use crate::{Host, ReturnPath};
+
+/// How long a page waits for other nodes.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The pages of a host, still to be set up; [`build`](Self::build) makes the router.
 #[must_use]
@@ -125,7 +129,9 @@ impl WebBuilder {
             any_am: self.any_am,
             frame_ancestors,
         };
-        let pages = Pages::new(self.host, self.current, look);
+        // Who waits for a page is better told that something is under way.
+        let host = self.host.with_patience(PATIENCE);
+        let pages = Pages::new(host, self.current, look);
         let for_csrf = pages.clone();
         let csrf = csrf.with_rejection_response(move |_: ProtectionError| -> Response {
             failure::page(&for_csrf, &Failure::cross_site())

@@ -5,7 +5,7 @@ use url::Url;
 
 use super::date::Day;
 use super::text;
-use crate::{Connection, ConnectionState, SharedResource};
+use crate::{Connection, ConnectionState, SharedResource, Spread};
 
 /// How things stand with a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +64,11 @@ impl Standing {
             }
             MapState::Active => match problem {
                 Some(problem) => Self::problem(problem),
+                None if resource.spread != Spread::Everywhere => Self {
+                    kind: Kind::Pending,
+                    words: text::PENDING.to_owned(),
+                    means: text::SPREADING_MEANS.to_owned(),
+                },
                 None => Self {
                     kind: Kind::Protected,
                     words: text::protected_by(&resource.am_name),
@@ -219,6 +224,8 @@ mod tests {
             policy_uri: policy.map(|policy| policy.parse().unwrap()),
             since: UNIX_EPOCH,
             withheld: false,
+            epoch: crate::Epoch::default(),
+            spread: Spread::Everywhere,
         }
     }
 
@@ -281,6 +288,11 @@ mod tests {
         let pending = of(MapState::Pending, Some("it is under way"), &works);
         assert_eq!(pending.standing.kind, Kind::Pending);
         assert_eq!(pending.standing.means, "It is under way.");
+        let mut spreading = resource("https://am.example", None);
+        spreading.spread = Spread::BeingProtected;
+        let spreading = ResourceView::of(&spreading, Some(&works));
+        assert_eq!(spreading.standing.kind, Kind::Pending);
+        assert_eq!(spreading.standing.words, "Being protected");
         let lost = of(MapState::Lost, Some("it is gone"), &ended);
         assert_eq!(
             (lost.standing.kind, lost.needs_consent()),

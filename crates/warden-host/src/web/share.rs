@@ -14,7 +14,7 @@ use super::lookup::{self, Found};
 use super::model::{Kind, ResourceView, Settings, Standing};
 use super::pages::{Pages, Shell, Visit, html, see_other};
 use super::{returns, text};
-use crate::{Connection, ConnectionState, ReturnPath, ShareRequest};
+use crate::{Connection, ConnectionState, ReturnPath, ShareRequest, Spread};
 
 /// Says that the check boxes were shown, so that none ticked means none, not "all that the host knows".
 const CHOSEN: &str = "chosen";
@@ -298,10 +298,10 @@ pub(crate) async fn register(State(pages): State<Pages>, request: Request) -> Re
     }
     match pages.host().share(&me.owner, form.request()).await {
         Ok(resource) => {
-            let code = if resource.state == MapState::Active {
-                "shared"
-            } else {
-                "pending"
+            let code = match (resource.state, resource.spread) {
+                (MapState::Active, Spread::Everywhere) => "shared",
+                (MapState::Active, _) => "spreading",
+                _ => "pending",
             };
             let back = form
                 .return_to

@@ -115,7 +115,7 @@ pub(crate) async fn stop(State(pages): State<Pages>, request: Request) -> Respon
 async fn carry_out(pages: &Pages, owner: &OwnerId, uris: &[&str]) -> Result<&'static str, Failure> {
     let mut stopped = 0;
     for uri in uris {
-        if pages.host().stop_sharing(owner, uri).await? {
+        if pages.host().stop_sharing(owner, uri).await?.was_shared() {
             stopped += 1;
         } else {
             // Nothing of the owner's was there: a second click, or somebody else's path.

@@ -54,7 +54,7 @@ impl Inner {
                 .is_none_or(|expires| expires > ams.now())
         {
             match self.standing(&setting, &client, kept).await {
-                Standing::Good => return ams.remember(setting, &client, kept),
+                Standing::Good => return Ok(ams.remember(setting, &client, kept)),
                 Standing::Changed(record) => {
                     let before = Some(kept.clone());
                     return self.am_settled(setting, &client, *record, before).await;
@@ -95,9 +95,9 @@ impl Inner {
             .store
             .am_registered(&record, replaces.as_deref(), self.now())
             .await?;
-        let entry = self.ams.remember(setting, client, &kept)?;
+        let entry = self.ams.remember(setting, client, &kept);
         if replaces.is_some_and(|before| before != entry.client_id) {
-            self.keepers.forget_am(entry.issuer());
+            self.keepers.drop_am(entry.issuer());
             self.publish().await?;
         }
         Ok(entry)
@@ -171,7 +171,14 @@ impl Inner {
         am: &AmEntry,
     ) -> Result<Arc<uma_client::PatKeeper>, uma_client::Error> {
         self.keepers
-            .of(&self.store, &self.clock, &self.notify, owner, am)
+            .of(
+                &self.store,
+                &self.worker,
+                &self.clock,
+                &self.notify,
+                owner,
+                am,
+            )
             .await
     }
 

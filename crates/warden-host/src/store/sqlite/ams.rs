@@ -1,8 +1,10 @@
 //! AMs and the host's client there.
 
+use tower_warden::Purge;
 use uma_client::{ClientAuth, ClientCredentials, Issuer};
 use url::Url;
 
+use super::nodes::log_purge;
 use super::{OrStore as _, SqliteStore, raise_epoch, storable};
 use crate::am_key::am_key;
 use crate::seal::Place;
@@ -102,6 +104,8 @@ pub(super) async fn am_registered(
         }
         // Enforcement expects the client id in answers for every map of this AM.
         let changed = kept.client_id != client.client_id.as_str();
+        let before = record(store, issuer, &key, kept);
+        let other = before.map_or(true, |before| before.client != *client);
         sqlx::query(
             "UPDATE warden_am SET dialect = ?, profile = ?, client_id = ?, client_auth = ?, client_secret = ?, \
              secret_expires = ?, registration_token = ?, registration_uri = ?, updated = ? WHERE am_key = ?",
@@ -119,14 +123,18 @@ pub(super) async fn am_registered(
         .execute(&mut *tx)
         .await
         .or_store()?;
-        if changed {
+        if other {
+            // Other nodes hold the client as it was.
             let epoch = raise_epoch(&mut tx).await?;
-            sqlx::query("UPDATE warden_resource_map SET changed_epoch = ? WHERE am_key = ?")
-                .bind(epoch)
-                .bind(&key)
-                .execute(&mut *tx)
-                .await
-                .or_store()?;
+            log_purge(&mut tx, &Purge::Am(issuer.clone()), epoch, now).await?;
+            if changed {
+                sqlx::query("UPDATE warden_resource_map SET changed_epoch = ? WHERE am_key = ?")
+                    .bind(epoch)
+                    .bind(&key)
+                    .execute(&mut *tx)
+                    .await
+                    .or_store()?;
+            }
         }
     } else {
         sqlx::query(

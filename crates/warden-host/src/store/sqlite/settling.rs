@@ -5,6 +5,7 @@ use tower_warden::MapId;
 use uma_client::ResourceId;
 use url::Url;
 
+use super::nodes::sweep_leases;
 use super::rows::with_id;
 use super::saga::{orphan, raised};
 use super::{OrStore as _, SqliteStore, raise_epoch, storable};
@@ -319,24 +320,35 @@ pub(super) async fn orphan_failed(
     tx.commit().await.or_store()
 }
 
-pub(super) async fn swept(
-    store: &SqliteStore,
-    now: i64,
-    tombstones_before: i64,
-) -> Result<(), Error> {
+pub(super) async fn swept(store: &SqliteStore, now: i64, before: i64) -> Result<(), Error> {
     let mut tx = store.write().await?;
     sqlx::query("DELETE FROM warden_pending_authorization WHERE expires < ?")
         .bind(now)
         .execute(&mut *tx)
         .await
         .or_store()?;
-    sqlx::query(
+    let stones: Vec<i64> = sqlx::query_scalar(
         "DELETE FROM warden_resource_map \
-         WHERE state = 'tombstone' AND resource_id IS NULL AND perhaps = 0 AND updated < ?",
+         WHERE state = 'tombstone' AND resource_id IS NULL AND perhaps = 0 AND updated < ? RETURNING changed_epoch",
     )
-    .bind(tombstones_before)
-    .execute(&mut *tx)
+    .bind(before)
+    .fetch_all(&mut *tx)
     .await
     .or_store()?;
+    let purges: Vec<i64> =
+        sqlx::query_scalar("DELETE FROM warden_purge WHERE created < ? RETURNING epoch")
+            .bind(before)
+            .fetch_all(&mut *tx)
+            .await
+            .or_store()?;
+    // Who has not followed up to there can't be told any more what changed.
+    if let Some(swept) = stones.into_iter().chain(purges).max() {
+        sqlx::query("UPDATE warden_epoch SET swept = max(swept, ?) WHERE id = 1")
+            .bind(swept)
+            .execute(&mut *tx)
+            .await
+            .or_store()?;
+    }
+    sweep_leases(store, &mut tx).await?;
     tx.commit().await.or_store()
 }

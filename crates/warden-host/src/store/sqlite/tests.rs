@@ -93,7 +93,7 @@ async fn a_later_schema_is_refused() {
     let (store, folder) = in_file().await;
     sql(
         &store,
-        "UPDATE warden_migrations SET version = 99 WHERE version = 2",
+        "UPDATE warden_migrations SET version = 99 WHERE version = 3",
     )
     .await;
     store.close().await;
@@ -267,6 +267,21 @@ impl SqliteStore {
             .execute(&self.writer)
             .await
             .unwrap();
+    }
+
+    /// Sets the database back to an epoch.
+    pub(crate) async fn set_back(&self, epoch: i64) {
+        for statement in [
+            "UPDATE warden_epoch SET value = ?",
+            "DELETE FROM warden_resource_map WHERE changed_epoch > ?",
+            "UPDATE warden_node SET applied = min(applied, ?)",
+        ] {
+            sqlx::query(statement)
+                .bind(epoch)
+                .execute(&self.writer)
+                .await
+                .unwrap();
+        }
     }
 
     /// Cuts an owner's PAT off.
