@@ -14,6 +14,7 @@ mod pace;
 mod paths;
 mod reseal;
 mod share;
+mod shown;
 mod spread;
 mod work;
 
@@ -23,7 +24,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify};
-use tower_warden::{Engine, OwnerId, Purge, Site};
+use tower_warden::{Engine, OwnerId, Site};
 use uma_client::{Clock, epoch_seconds};
 use url::Url;
 
@@ -45,9 +46,8 @@ use crate::outbound::Enrolments;
 use crate::reconcile::{Patience, Visited};
 use crate::store::Store as _;
 use crate::{
-    AmChoice, AnyStore, AuthorizationAnswer, Connection, DriftPolicy, Epoch, Error, ErrorKind,
-    HostMaps, HostProtection, LostPolicy, Reconciled, ReturnPath, ShareRequest, SharedResource,
-    Stopped,
+    AmChoice, AnyStore, AuthorizationAnswer, Connection, DriftPolicy, Error, ErrorKind, HostMaps,
+    HostProtection, LostPolicy, Reconciled, ReturnPath, ShareRequest, SharedResource, Stopped,
 };
 use connect::Purpose;
 use following::Node;
@@ -126,24 +126,6 @@ impl Inner {
             });
         }
         published
-    }
-}
-
-impl Inner {
-    /// Cached answers are to count no more, on any node.
-    pub(crate) async fn purge_everywhere(self: &Arc<Self>, purge: &Purge) -> Result<Epoch, Error> {
-        let epoch = self.store.purged(purge, self.now()).await?;
-        self.publish().await?;
-        Ok(Epoch::new(epoch))
-    }
-
-    /// The same for an owner's maps, after something that matters more was committed. That has told other nodes what they
-    /// must know; this is for answers that were got before.
-    pub(crate) async fn purge_owner(self: &Arc<Self>, owner: &OwnerId) {
-        let purge = Purge::Owner(owner.clone());
-        if let Err(error) = self.purge_everywhere(&purge).await {
-            tracing::warn!(error = %error, "cached answers of an owner are not purged on all nodes; they end by themselves");
-        }
     }
 }
 

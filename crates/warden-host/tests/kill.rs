@@ -58,6 +58,8 @@ async fn host(file: &str, ams: &[String]) -> (Host, Engine) {
         .catalogue(Mine)
         .background_rate(10_000)
         .work_lease(WORK_LEASE)
+        // Nobody serves here but the process itself.
+        .wait_for_nodes(Duration::ZERO)
         .build()
         .await
         .unwrap();

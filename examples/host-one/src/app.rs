@@ -20,7 +20,7 @@ use warden_host::{Host, web};
 
 use crate::data::Data;
 use crate::session::{self, SessionKey, Sessions, SignedIn};
-use crate::{Failure, api, pages};
+use crate::{Failure, api, pages, status};
 
 /// What can be set of the service.
 pub(crate) struct AppOptions {
@@ -43,6 +43,7 @@ pub(crate) async fn app(host: &Host, options: AppOptions) -> Result<Router, Fail
             signed_in.is_some_and(|signed_in| signed_in.user() == owner.as_str())
         })
         .outermost()
+        .accept_min_epoch()
         .build()?;
     host.attach(warden.engine().clone());
 
@@ -56,6 +57,7 @@ pub(crate) async fn app(host: &Host, options: AppOptions) -> Result<Router, Fail
             ),
         )
         .merge(sharing)
+        .merge(status::router(host.clone()))
         .merge(api::router(Arc::new(Data::demo())));
 
     // Around the finished router, so that nothing that is added to it escapes.

@@ -11,26 +11,33 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tower_warden::Unmapped;
 use uma_client::{AmClient, AmProfile, ClientCredentials, Http, Issuer, ReqwestTransport, Secret};
-use warden_host::{AmPolicy, AmSetting, AnyStore, Host, SealingKey};
+use warden_host::{
+    AmPolicy, AmSetting, AnyStore, ErrorKind, Host, MapsMode, SealingKey, Wake,
+};
 
 use crate::Failure;
 use crate::app::{AppOptions, app};
 use crate::embedded::{self, EmbeddedAm};
 use crate::log::Log;
-use crate::options::{AmAddress, Database, Profile, ServeOptions, UnmappedChoice};
+use crate::options::{AmAddress, MapsChoice, Profile, ServeOptions, UnmappedChoice};
 use crate::people::People;
 use crate::session::SessionKey;
+use crate::starting::Starting;
 
 /// How long open connections may take to end.
 const DRAIN: Duration = Duration::from_secs(10);
 /// How often registrations at the AM are brought in step.
 const RECONCILE: Duration = Duration::from_secs(60);
 
+/// How long until a database that can't be opened is tried again.
+const OPEN_AGAIN: Duration = Duration::from_secs(1);
+
 /// A running host, and its AM if that is embedded.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     pub(crate) issuer: Issuer,
     stop: watch::Sender<bool>,
+    node: Host,
     host: JoinHandle<std::io::Result<()>>,
     am: Option<EmbeddedAm>,
     reconciler: JoinHandle<()>,
@@ -82,8 +89,17 @@ pub(crate) async fn start_with(options: ServeOptions, http: Http) -> Result<Runn
         Some(_) => AmProfile::uma2(),
     };
     let setting = am_setting(&options, issuer.clone(), profile)?;
-    let host = open_host(&options.database, setting, address, http).await?;
+    // Answers from here on, until there is a host that it is not ready.
+    let starting = Starting::default();
+    let mut ending = stopped.clone();
+    let serving =
+        axum::serve(listener, starting.router()).with_graceful_shutdown(async move {
+            let _ = ending.wait_for(|stop| *stop).await;
+        });
+    let serving = tokio::spawn(serving.into_future());
+    let host = open_host(&options, setting, address, http).await?;
     let reconciler = host.spawn_reconciler(RECONCILE);
+    let session_key = session_key(&options)?;
     let app = app(
         &host,
         AppOptions {
@@ -93,19 +109,17 @@ pub(crate) async fn start_with(options: ServeOptions, http: Http) -> Result<Runn
             },
             cache_ttl: options.cache_ttl,
             allow_origin: options.allow_origin,
-            session_key: session_key(&options.database)?,
+            session_key,
         },
     )
     .await?;
-    let mut stopped = stopped;
-    let serving = axum::serve(listener, app).with_graceful_shutdown(async move {
-        let _ = stopped.wait_for(|stop| *stop).await;
-    });
+    starting.ready(app);
     Ok(Running {
         address,
         issuer,
         stop,
-        host: tokio::spawn(serving.into_future()),
+        node: host,
+        host: serving,
         am,
         reconciler,
     })
@@ -123,27 +137,33 @@ impl Running {
             }
             Ok::<(), Failure>(())
         };
-        match tokio::time::timeout(DRAIN, all).await {
+        let ended = match tokio::time::timeout(DRAIN, all).await {
             Ok(ended) => ended,
             Err(_) => {
                 tracing::warn!("some connections did not end within {} s", DRAIN.as_secs());
                 Ok(())
             }
+        };
+        // Nothing is served any more: other nodes need not wait for this one.
+        if let Err(error) = self.node.leave().await {
+            tracing::warn!(error = %error, "other nodes wait for this one until its lease has run out");
         }
+        ended
     }
 }
 
 async fn open_host(
-    database: &Database,
+    options: &ServeOptions,
     am: AmSetting,
     address: SocketAddr,
     http: Http,
 ) -> Result<Host, Failure> {
+    let database = &options.database;
     let key = match database.beside("seal-key") {
         Some(file) => SealingKey::from_file(file)?,
         None => SealingKey::generate()?,
     };
-    let store = AnyStore::open(&database.url(), key).await?;
+    let store = open_store(&database.url(), &key).await?;
     let host = Host::builder(store)
         .http(http)
         .callback_base(format!("http://{address}/uma/callback").parse()?)
@@ -152,9 +172,38 @@ async fn open_host(
         .host_id(address.to_string())
         .ams(AmPolicy::Only(vec![am]))
         .catalogue(People)
+        .maps(match options.maps {
+            MapsChoice::Snapshot => MapsMode::Snapshot,
+            MapsChoice::ReadThrough => MapsMode::ReadThrough {
+                capacity: options.maps_capacity,
+            },
+        })
+        .wake(if options.poll_only {
+            Wake::PollOnly
+        } else {
+            Wake::Notify
+        })
+        .node_name(&options.node_name)
         .build()
         .await?;
     Ok(host)
+}
+
+/// Opens the database. A server that is not there yet is waited for; meanwhile this host is not ready.
+async fn open_store(url: &str, key: &SealingKey) -> Result<AnyStore, Failure> {
+    let mut told = false;
+    loop {
+        match AnyStore::open(url, key.clone()).await {
+            Err(error) if error.kind() == ErrorKind::Store && !url.starts_with("sqlite:") => {
+                if !told {
+                    tracing::error!(error = %uma_client::Chain(&error), "the database can't be opened; it is tried again until it can");
+                    told = true;
+                }
+                tokio::time::sleep(OPEN_AGAIN).await;
+            }
+            opened => return Ok(opened?),
+        }
+    }
 }
 
 fn am_setting(
@@ -229,8 +278,9 @@ async fn check_am(
     Ok(client.profile().clone())
 }
 
-fn session_key(database: &Database) -> Result<SessionKey, Failure> {
-    let Some(file) = database.beside("session-key") else {
+fn session_key(options: &ServeOptions) -> Result<SessionKey, Failure> {
+    let beside = || options.database.beside("session-key");
+    let Some(file) = options.session_key.clone().or_else(beside) else {
         return Ok(SessionKey(Key::generate()));
     };
     match std::fs::read(&file) {

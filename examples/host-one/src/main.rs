@@ -10,6 +10,8 @@ mod options;
 mod pages;
 mod people;
 mod session;
+mod starting;
+mod status;
 mod tour;
 
 use std::process::ExitCode;

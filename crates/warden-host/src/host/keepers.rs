@@ -58,6 +58,8 @@ fn by_client(client: AmClient, clock: &Arc<dyn Clock>) -> PatKeeper {
 
 struct Entry {
     keeper: Arc<PatKeeper>,
+    /// Whether it is made anew from a client, which another node may have been given anew.
+    by_client: bool,
     used: u64,
 }
 
@@ -110,7 +112,8 @@ impl Keepers {
                 by_client(am.client.with_credentials(client), clock)
             }
         };
-        Ok(self.remember(key, keeper))
+        let by_client = am.setting.pat != PatStrategy::OwnerConsent;
+        Ok(self.remember(key, keeper, by_client))
     }
 
     fn remembered(&self, key: &Key) -> Option<Arc<PatKeeper>> {
@@ -123,7 +126,7 @@ impl Keepers {
     }
 
     /// Remembers a keeper, unless another one came first.
-    fn remember(&self, key: Key, keeper: PatKeeper) -> Arc<PatKeeper> {
+    fn remember(&self, key: Key, keeper: PatKeeper, by_client: bool) -> Arc<PatKeeper> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.by_owner.len() >= MOST {
             kept.make_room();
@@ -131,6 +134,7 @@ impl Keepers {
         let used = kept.clock;
         let entry = kept.by_owner.entry(key).or_insert_with(|| Entry {
             keeper: Arc::new(keeper),
+            by_client,
             used,
         });
         Arc::clone(&entry.keeper)
@@ -145,17 +149,19 @@ impl Keepers {
         }
     }
 
+    /// Drops the keepers of an owner, or of all, whose PATs are had by a client: it may have been replaced on another node.
+    /// What is kept in the store is looked up there whenever it is renewed.
+    pub(crate) fn drop_clients(&self, owner: Option<&OwnerId>) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.by_owner
+            .retain(|(of, _), entry| !entry.by_client || owner.is_some_and(|owner| owner != of));
+    }
+
     /// Drops all keepers of an AM, after the host's client there has changed. Who works with one goes on with it: what the
     /// AM gives must be saved.
     pub(crate) fn drop_am(&self, issuer: &Issuer) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.by_owner.retain(|(_, of), _| of != issuer);
-    }
-
-    /// Drops all keepers.
-    pub(crate) fn drop_all(&self) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.by_owner.clear();
     }
 }
 

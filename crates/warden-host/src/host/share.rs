@@ -2,18 +2,15 @@
 
 use std::time::Duration;
 
-use tower_warden::{CanonicalPath, MapState, MethodScopes, OwnerId, Site};
+use tower_warden::{CanonicalPath, MethodScopes, OwnerId, Site};
 use uma_client::{Issuer, Scopes};
 use url::Url;
 use uuid::Uuid;
 
-use super::connect::time;
 use super::{Claim, Host, Work};
 use crate::reconcile::Settled;
 use crate::store::{Intended, MapRecord, NewShare, RowState, Store as _};
-use crate::{
-    ConnectionState, Epoch, Error, ErrorKind, ShareRequest, SharedResource, Spread, Stopped,
-};
+use crate::{ConnectionState, Error, ErrorKind, ShareRequest, SharedResource, Stopped};
 
 const MOST_NAME: usize = 255;
 const MOST_DESCRIPTION: usize = 2000;
@@ -47,10 +44,13 @@ impl Host {
         }
         // One node at a time speaks to the AM about a map, so that none is registered twice.
         let work = Work::Map(map.id);
-        if let Some(claim) = inner.worker.claim(work).await? {
-            return self.settle_claimed(claim, map, fresh).await;
-        }
-        let claim = inner.worker.claim_within(work, FOR_ANOTHER_NODE).await?;
+        let at_once = inner.worker.claim(work).await?;
+        // Only of what nobody had claimed since it was read is it certain what the AM has.
+        let waited = at_once.is_none();
+        let claim = match at_once {
+            None => inner.worker.claim_within(work, FOR_ANOTHER_NODE).await?,
+            claim => claim,
+        };
         let now = inner.store.map_at(&map.site, &map.path_key).await?;
         let Some(now) = now.filter(|now| now.id == map.id && now.state != RowState::Tombstone)
         else {
@@ -58,7 +58,8 @@ impl Host {
         };
         match claim {
             Some(claim) if !(now.state == RowState::Active && now.synced) => {
-                self.settle_claimed(claim, now, false).await
+                let fresh = fresh && !waited && now == map;
+                self.settle_claimed(claim, now, fresh).await
             }
             // Another node has done it, or is still at it.
             _ => Ok(self.shared_here(now)),
@@ -219,86 +220,6 @@ impl Host {
             tracing::warn!(map = %map.id, error = %error, "a registration at an AM waits to be deleted");
         }
         claim.release().await;
-    }
-
-    pub(super) async fn shared_by(&self, owner: &OwnerId) -> Result<Vec<SharedResource>, Error> {
-        let reached = self.inner.reached_everywhere().await?;
-        let maps = self.inner.store.maps_of(owner).await?;
-        Ok(maps
-            .into_iter()
-            .filter(|map| map.state != RowState::Tombstone)
-            .map(|map| self.shared(map, reached))
-            .collect())
-    }
-
-    pub(super) async fn shared_at(
-        &self,
-        owner: &OwnerId,
-        uri: &str,
-    ) -> Result<Option<SharedResource>, Error> {
-        let path = read_path(uri)?;
-        let reached = self.inner.reached_everywhere().await?;
-        let map = self.inner.store.map_at(&self.site(), path.as_key()).await?;
-        Ok(map
-            .filter(|map| map.owner == *owner && map.state != RowState::Tombstone)
-            .map(|map| self.shared(map, reached)))
-    }
-
-    /// A row as its owner sees it, if it is not known how far it has spread.
-    fn shared_here(&self, map: MapRecord) -> SharedResource {
-        self.shared(map, Epoch::default())
-    }
-
-    /// A row as its owner sees it, if all nodes have reached an epoch.
-    pub(super) fn shared(&self, map: MapRecord, reached: Epoch) -> SharedResource {
-        let epoch = Epoch::new(map.changed_epoch);
-        let am_name = self.inner.ams.name(&map.issuer);
-        let unserved = !self.inner.ams.is_served(&map.issuer);
-        let state = match map.state {
-            _ if map.broken || map.withheld || unserved => MapState::Suspect,
-            RowState::Pending | RowState::Tombstone => MapState::Pending,
-            RowState::Active => MapState::Active,
-            RowState::Suspect => MapState::Suspect,
-            RowState::Lost => MapState::Lost,
-        };
-        let problem = if map.broken {
-            Some(String::from(
-                "what this site has stored about it is damaged; nobody is let in",
-            ))
-        } else if map.withheld {
-            Some(format!(
-                "you have disconnected from {am_name}; nobody is let in until you connect again, move to another authorization manager, or stop sharing it"
-            ))
-        } else if unserved {
-            Some(format!(
-                "this site no longer works with {am_name}; nobody is let in until you stop sharing it, or it does so again"
-            ))
-        } else {
-            map.problem.or_else(|| match state {
-                MapState::Pending => Some(format!("it is being registered at {am_name}; nobody is let in until then")),
-                MapState::Suspect => Some(format!("{am_name} does not know it; this site is looking into that, and nobody is let in until then")),
-                MapState::Lost => Some(format!("it is gone at {am_name}, and nobody is let in; share it again, or stop sharing it")),
-                _ => None,
-            })
-        };
-        SharedResource {
-            uri: crate::maps::uri_of_key(&map.path_key),
-            name: map.name,
-            description: map.description,
-            icon_uri: map.icon_uri,
-            resource_id: map.resource_id.map(|id| id.as_str().to_owned()),
-            am: map.issuer,
-            am_name,
-            scopes: map.scopes.to_strings(),
-            state,
-            problem,
-            subtree: map.subtree,
-            policy_uri: map.policy_uri,
-            since: time(map.created),
-            withheld: map.withheld,
-            epoch,
-            spread: Spread::of(epoch, reached),
-        }
     }
 }
 

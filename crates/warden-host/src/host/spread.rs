@@ -1,8 +1,10 @@
 //! Whether all nodes enforce what was changed on this one.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
+use tower_warden::{OwnerId, Purge};
 
 use super::Inner;
 use crate::maps::LEASE;
@@ -53,5 +55,23 @@ impl Inner {
     /// The epoch of which all is in force here.
     pub(crate) fn epoch(&self) -> Epoch {
         Epoch::new(self.maps.shared.epoch())
+    }
+}
+
+impl Inner {
+    /// Cached answers are to count no more, on any node.
+    pub(crate) async fn purge_everywhere(self: &Arc<Self>, purge: &Purge) -> Result<Epoch, Error> {
+        let epoch = self.store.purged(purge, self.now()).await?;
+        self.publish().await?;
+        Ok(Epoch::new(epoch))
+    }
+
+    /// The same for an owner's maps, after something that matters more was committed. That has told other nodes what they
+    /// must know; this is for answers that were got before.
+    pub(crate) async fn purge_owner(self: &Arc<Self>, owner: &OwnerId) {
+        let purge = Purge::Owner(owner.clone());
+        if let Err(error) = self.purge_everywhere(&purge).await {
+            tracing::warn!(error = %error, "cached answers of an owner are not purged on all nodes; they end by themselves");
+        }
     }
 }

@@ -205,7 +205,8 @@ impl Shared {
     /// Reads everything anew.
     async fn load(&self) -> Result<(), Error> {
         self.ams.forget_all();
-        self.keepers.drop_all();
+        // Not the PATs: what a node holds of them may be newer than what the store has been set back to.
+        self.keepers.drop_clients(None);
         let epoch = match &self.held {
             Held::Snapshot(index) => {
                 let all = in_time(ALL_LIMIT, self.store.changes_since(0)).await?;
@@ -229,10 +230,14 @@ impl Shared {
 
     async fn apply(&self, changes: &Changes) -> Result<(), Error> {
         for purge in &changes.purges {
-            if let Purge::Am(issuer) = purge {
-                // The host's client there may be another one now.
-                self.ams.forget(issuer);
-                self.keepers.drop_am(issuer);
+            match purge {
+                Purge::Am(issuer) => {
+                    // The host's client there may be another one now.
+                    self.ams.forget(issuer);
+                    self.keepers.drop_am(issuer);
+                }
+                Purge::Owner(owner) => self.keepers.drop_clients(Some(owner)),
+                _ => {}
             }
         }
         match &self.held {

@@ -159,7 +159,8 @@ impl Account<'_> {
             else {
                 continue;
             };
-            let fresh = fresh && now.generation == row.generation;
+            // Another node may have tried meanwhile.
+            let fresh = fresh && now == row;
             match self.settle_known(&now, fresh).await {
                 Ok(None) => {
                     held.push(alone);

@@ -3,6 +3,7 @@
 use tower_warden::MapState;
 
 use super::*;
+use crate::ShareRequest;
 use crate::testing::{Fault, alice, connect, share, until};
 
 #[tokio::test]
@@ -52,6 +53,12 @@ async fn two_reconcilers_register_nothing_twice() {
     assert_eq!(left, crate::Reconciled::default());
 }
 
+async fn many_below(host: Host, path: String) {
+    let requests = ["x", "y"].map(|end| ShareRequest::new(format!("{path}/{end}"), "One"));
+    let bulk = host.share_many(&alice(), requests.into()).await.unwrap();
+    bulk.finished().await;
+}
+
 /// The same path on both at once (G-07).
 #[tokio::test]
 async fn a_path_that_both_share_is_registered_once() {
@@ -61,11 +68,25 @@ async fn a_path_that_both_share_is_registered_once() {
         nodes.b.host.with_patience(Duration::ZERO),
     );
     connect(&a, &alice()).await;
-    let (one, two) = tokio::join!(share(&a, PATH), share(&b, PATH));
-    let (one, two) = (one.unwrap(), two.unwrap());
-    assert_eq!((one.state, two.state), (MapState::Active, MapState::Active));
-    assert_eq!(one.resource_id, two.resource_id);
-    assert_eq!(nodes.am.names("alice").len(), 1);
+    for number in 1..=12 {
+        let path = format!("/people/alice/{number}");
+        let (one, two) = tokio::join!(share(&a, &path), share(&b, &path));
+        let (one, two) = (one.unwrap(), two.unwrap());
+        assert_eq!((one.state, two.state), (MapState::Active, MapState::Active));
+        assert_eq!(one.resource_id, two.resource_id);
+        assert_eq!(nodes.am.count("POST /resources"), 3 * (number - 1) + 1);
+        // And many at once.
+        let path = format!("/people/alice/{number}/many");
+        let many = |host| many_below(host, path.clone());
+        tokio::join!(many(a.clone()), many(b.clone()));
+        a.reconcile().await.unwrap();
+    }
+    until(async || {
+        a.reconcile().await.unwrap();
+        nodes.am.names("alice").len() == 12 * 3
+    })
+    .await;
+    assert_eq!(nodes.am.count("POST /resources"), 12 * 3);
     // While the reconciler of the other is about, too.
     let (one, two) = tokio::join!(share(&a, OTHER_PATH), async {
         for _ in 0..5 {
@@ -74,7 +95,7 @@ async fn a_path_that_both_share_is_registered_once() {
         }
     });
     assert_eq!((one.unwrap().state, two), (MapState::Active, ()));
-    assert_eq!(nodes.am.names("alice").len(), 2);
+    assert_eq!(nodes.am.names("alice").len(), 12 * 3 + 1);
 }
 
 /// Shared on one and stopped on the other (G-09): what was committed last counts, and the AM ends up in step.
@@ -122,7 +143,11 @@ async fn what_a_crashed_node_has_claimed_runs_out() {
     let sharing = tokio::spawn(async move { share(&a, PATH).await });
     nodes.am.hung.notified().await;
     let left = b.reconcile().await.unwrap();
-    assert_eq!((left.activated, left.deferred), (0, 1), "the other is at it");
+    assert_eq!(
+        (left.activated, left.deferred),
+        (0, 1),
+        "the other is at it"
+    );
     // Its task hangs for ever, and the claim with it: here is no process that ends. So its lease ends for the other alone.
     b.inner.store.advance(Duration::from_secs(11));
     assert_eq!(b.reconcile().await.unwrap().activated, 1);
