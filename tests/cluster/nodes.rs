@@ -123,7 +123,8 @@ impl Cluster {
 
     fn arguments(&self, way: &Proxy) -> Vec<String> {
         let database = self.database_by(way);
-        let keys = self.keys.path().to_str().unwrap();
+        let in_keys = |name: &str| self.keys.path().join(name).display().to_string();
+        let (session_key, seal_key) = (in_keys("session-key"), in_keys("seal-key"));
         let mut all = vec![
             "serve",
             "--listen",
@@ -135,8 +136,10 @@ impl Cluster {
             "--allow-insecure-am",
             "--database",
             database.as_str(),
-            "--keys",
-            keys,
+            "--session-key",
+            &session_key,
+            "--seal-key",
+            &seal_key,
         ];
         if !self.callback.is_empty() {
             all.extend(["--public-url", &self.callback]);

@@ -88,7 +88,10 @@ pub(crate) async fn start_with(options: ServeOptions, http: Http) -> Result<Runn
         None => check_am(&options, &issuer, http.clone()).await?,
         Some(_) => AmProfile::uma2(),
     };
-    let setting = am_setting(&options, issuer.clone(), profile)?;
+    let mut settings = vec![am_setting(&options, issuer.clone(), profile)?];
+    for other in &options.wider.also_am {
+        settings.push(other_am(&options, other, http.clone()).await?);
+    }
     // Answers from here on, until there is a host that it is not ready.
     let starting = Starting::default();
     let mut ending = stopped.clone();
@@ -97,7 +100,7 @@ pub(crate) async fn start_with(options: ServeOptions, http: Http) -> Result<Runn
             let _ = ending.wait_for(|stop| *stop).await;
         });
     let serving = tokio::spawn(serving.into_future());
-    let host = open_host(&options, setting, address, http).await?;
+    let host = open_host(&options, settings, address, http).await?;
     let reconciler = host.spawn_reconciler(RECONCILE);
     let session_key = session_key(&options)?;
     let app = app(
@@ -154,23 +157,28 @@ impl Running {
 
 async fn open_host(
     options: &ServeOptions,
-    am: AmSetting,
+    ams: Vec<AmSetting>,
     address: SocketAddr,
     http: Http,
 ) -> Result<Host, Failure> {
+    let public_url = match &options.wider.public_url {
+        Some(url) => url.clone(),
+        None => format!("http://{address}").parse()?,
+    };
     let database = &options.database;
-    let key = match database.beside("seal-key") {
+    let beside = || database.beside("seal-key");
+    let key = match options.wider.seal_key.clone().or_else(beside) {
         Some(file) => SealingKey::from_file(file)?,
         None => SealingKey::generate()?,
     };
     let store = open_store(&database.url(), &key).await?;
     let host = Host::builder(store)
         .http(http)
-        .callback_base(format!("http://{address}/uma/callback").parse()?)
+        .callback_base(public_url.join("/uma/callback")?)
         .client_name("Host One")
         .own_label("host-one")
-        .host_id(address.to_string())
-        .ams(AmPolicy::Only(vec![am]))
+        .host_id(public_url.authority())
+        .ams(AmPolicy::Only(ams))
         .catalogue(People)
         .maps(match options.maps {
             MapsChoice::Snapshot => MapsMode::Snapshot,
@@ -250,6 +258,20 @@ fn am_setting(
             paths.iter().any(|path| map.key().starts_with(path))
         });
     }
+    Ok(setting)
+}
+
+/// An AM beside the first. What the options say of a client holds for the first alone.
+async fn other_am(
+    options: &ServeOptions,
+    issuer: &Issuer,
+    http: Http,
+) -> Result<AmSetting, Failure> {
+    let profile = check_am(options, issuer, http).await?;
+    let setting = AmSetting::new(issuer.clone())
+        .with_name(issuer.url().authority())
+        .with_profile(profile)
+        .with_allow_insecure(options.allow_insecure_am);
     Ok(setting)
 }
 

@@ -1,5 +1,7 @@
 //! The options of the command line, each with its environment variable.
 
+mod wider;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,6 +12,8 @@ use tower_warden::MAX_CACHE_TTL;
 use uma_client::Issuer;
 
 use crate::Failure;
+
+pub(crate) use wider::Wider;
 
 /// The folder that the program writes to, unless `--database` says otherwise.
 pub(crate) const DATA_FOLDER: &str = "host-one-data";
@@ -158,6 +162,9 @@ pub(crate) struct ServeOptions {
     /// it, a file beside the database; if there is none, each start has a key of its own.
     #[arg(long, env = "HOST_ONE_SESSION_KEY", value_name = "FILE")]
     pub(crate) session_key: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) wider: Wider,
 
     /// What an unmapped path under `/api` gets.
     #[arg(
