@@ -48,6 +48,7 @@ pub struct WardenBuilder {
     outermost: bool,
     legacy_tokens: bool,
     keep_authorization: bool,
+    min_epoch: bool,
     clock: Arc<dyn Clock>,
 }
 
@@ -70,6 +71,7 @@ impl WardenBuilder {
             outermost: false,
             legacy_tokens: false,
             keep_authorization: false,
+            min_epoch: false,
             clock: Arc::new(SystemClock::new()),
         }
     }
@@ -204,6 +206,14 @@ impl WardenBuilder {
         self
     }
 
+    /// Lets requests demand maps of a certain epoch, by the field [`MIN_EPOCH_HEADER`](crate::MIN_EPOCH_HEADER): a node that
+    /// has not come so far catches up first, and answers 503 where it can't. So who has changed something on one node finds
+    /// it in force on another.
+    pub fn accept_min_epoch(mut self) -> Self {
+        self.min_epoch = true;
+        self
+    }
+
     /// Sets the clock.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -275,6 +285,7 @@ impl WardenBuilder {
             preflight: self.preflight,
             outermost: self.outermost,
             keep_authorization: self.keep_authorization,
+            min_epoch: self.min_epoch,
             legacy_tokens: self.legacy_tokens,
             clock: self.clock,
         };

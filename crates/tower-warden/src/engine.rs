@@ -1,6 +1,8 @@
 //! The whole way of a request: one reading of the path, the map, the owner's door, the token, the answer, the decision.
 
 mod asking;
+mod finding;
+mod purger;
 mod token;
 
 use std::fmt;
@@ -8,7 +10,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{Extensions, Method, StatusCode};
-use tokio::time::timeout;
 use uma_client::{Chain, Clock};
 
 use crate::answers::{Answers, Purge};
@@ -17,18 +18,20 @@ use crate::event::{On, Trail};
 use crate::explain::{Explanation, Recorder};
 use crate::gate::Gates;
 use crate::guard::{Guard, Guards};
-use crate::head::OwnedHead;
 use crate::peer::SourceBudgets;
 use crate::protection::ErasedProtection;
 use crate::refusal::OnReject;
 use crate::verdict::State;
 use crate::{
-    Access, CanonicalPath, Judgement, Lookup, LookupError, MapState, Mode, OwnerId, Reason,
-    Refusal, RequestHead, Resolution, ResourceMap, ResourceMaps, Site, Target, Unmapped, Verdict,
+    Access, CanonicalPath, Judgement, LookupError, MapState, Mode, OwnerId, Reason, Refusal,
+    RequestHead, Resolution, ResourceMap, ResourceMaps, Site, Target, Unmapped, Verdict,
 };
 
 /// How long to wait before the maps are asked for again.
 const MAPS_RETRY: Duration = Duration::from_secs(1);
+
+pub use finding::MIN_EPOCH_HEADER;
+pub use purger::Purger;
 
 pub(crate) type OwnAccess = dyn Fn(&Extensions, &OwnerId) -> bool + Send + Sync;
 
@@ -55,6 +58,7 @@ pub(crate) struct Shared {
     pub(crate) outermost: bool,
     pub(crate) keep_authorization: bool,
     pub(crate) legacy_tokens: bool,
+    pub(crate) min_epoch: bool,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -102,36 +106,26 @@ impl Engine {
         if guard.mode == Mode::Off {
             return not_guarded();
         }
-        let target = Target::new(&shared.site, &path, head.method());
         if let Some(recorder) = &recorder {
+            let target = Target::new(&shared.site, &path, head.method());
             recorder.guarded(path.as_key(), guard.prefix.as_key());
             recorder.lost(shared.maps.candidates(&target));
         }
         let trail = shared.trail(head, guard.mode, recorder);
         let mode = trail.mode;
-        let state = match shared.maps.find(&target) {
-            Lookup::Ready(found) => shared.judge_found(head, &path, guard.unmapped, trail, found),
-            Lookup::Later(finding) => {
-                let patience = shared.gates.limits().deadline();
-                let shared = shared.clone();
-                let unmapped = guard.unmapped;
-                let head = OwnedHead::from(head);
-                let path = path.into_owned();
-                State::Later(Box::pin(async move {
-                    let found = timeout(patience, finding)
-                        .await
-                        .unwrap_or_else(|late| Err(LookupError::new(late)));
-                    let state = shared.judge_found(&head.as_head(), &path, unmapped, trail, found);
-                    Judgement { mode, state }.await
-                }))
-            }
-        };
+        let state = shared.find_and_judge(head, &path, guard.unmapped, trail);
         Judgement { mode, state }
     }
 
     /// Makes answers that were got so far count no more: whatever is asked anew does. Loads in flight don't count either.
     pub fn purge(&self, purge: Purge) {
         self.shared.answers.purge(purge);
+    }
+
+    /// What purges this engine's answers and holds nothing else of it: for what the engine itself holds, such as its maps.
+    #[must_use]
+    pub fn purger(&self) -> Purger {
+        Purger::new(Arc::clone(&self.shared.answers))
     }
 
     /// Whether every request to a path, and to all below it if `subtree`, is under a guard that enforces.

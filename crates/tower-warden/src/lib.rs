@@ -123,7 +123,7 @@ pub use audit::{AuditSink, DecisionRecord};
 pub use builder::{BuildError, BuildErrorKind, WardenBuilder};
 pub use coverage::Uncovered;
 pub use decision::{CLOCK_SKEW_SECONDS, Decision, Insufficiency, decide};
-pub use engine::Engine;
+pub use engine::{Engine, MIN_EPOCH_HEADER, Purger};
 pub use explain::{AnswerBrief, Explanation};
 #[cfg(feature = "axum")]
 pub use extract::NotDecided;
@@ -135,7 +135,8 @@ pub use ids::{MapId, OwnerId, Site};
 pub use layer::WardenLayer;
 pub use map::{MapState, ResourceMap};
 pub use maps::{
-    DuplicateMap, Lookup, LookupError, MapIndex, MemoryMaps, Resolution, ResourceMaps, Target,
+    DuplicateMap, Lookup, LookupError, MapIndex, MemoryMaps, Reach, Resolution, ResourceMaps,
+    Target,
 };
 pub use method_scopes::MethodScopes;
 pub use path::{CanonicalPath, MAX_PATH_BYTES, MAX_SEGMENTS, PathError, PathErrorKind};

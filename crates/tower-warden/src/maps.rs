@@ -23,6 +23,13 @@ pub trait ResourceMaps: Send + Sync + 'static {
     /// Looks the target up: at once where the answer is in memory.
     fn find(&self, target: &Target<'_>) -> Lookup;
 
+    /// Whether the maps are those of an epoch or a later one, for requests that demand it. An epoch counts the changes of
+    /// maps that are kept in a store; maps without one are as new as can be.
+    fn reach(&self, epoch: u64) -> Reach {
+        let _ = epoch;
+        Reach::Now
+    }
+
     /// The maps that come into question for a target, for explanations: those of the path and of its ancestors. Maps that
     /// are not in memory may leave this out.
     fn candidates(&self, target: &Target<'_>) -> Vec<Arc<ResourceMap>> {
@@ -34,6 +41,10 @@ pub trait ResourceMaps: Send + Sync + 'static {
 impl<M: ResourceMaps + ?Sized> ResourceMaps for Arc<M> {
     fn find(&self, target: &Target<'_>) -> Lookup {
         (**self).find(target)
+    }
+
+    fn reach(&self, epoch: u64) -> Reach {
+        (**self).reach(epoch)
     }
 
     fn candidates(&self, target: &Target<'_>) -> Vec<Arc<ResourceMap>> {
@@ -96,6 +107,24 @@ impl fmt::Debug for Lookup {
 impl From<Resolution> for Lookup {
     fn from(resolution: Resolution) -> Self {
         Self::Ready(Ok(resolution))
+    }
+}
+
+/// Whether maps are as new as demanded.
+#[expect(clippy::exhaustive_enums, reason = "there is no third way")]
+pub enum Reach {
+    /// They are.
+    Now,
+    /// They have to catch up; an error says that they could not, and the request is refused.
+    Later(Pin<Box<dyn Future<Output = Result<(), LookupError>> + Send>>),
+}
+
+impl fmt::Debug for Reach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Now => "Now",
+            Self::Later(_) => "Later(..)",
+        })
     }
 }
 

@@ -118,6 +118,21 @@ impl<'a> CanonicalPath<'a> {
         &self.key
     }
 
+    /// The keys of the maps that can cover this path: its own, then those of its ancestors, the nearest first, up to `/`.
+    ///
+    /// ```
+    /// let path = tower_warden::CanonicalPath::parse("/a/b%20c")?;
+    /// assert_eq!(path.covering_keys().collect::<Vec<_>>(), ["/a/b c", "/a", "/"]);
+    /// # Ok::<(), tower_warden::PathError>(())
+    /// ```
+    pub fn covering_keys(&self) -> impl Iterator<Item = &str> {
+        std::iter::successors(Some(self.as_key()), |key| match key.rfind('/') {
+            _ if *key == "/" => None,
+            Some(at) if at > 0 => key.get(..at),
+            _ => Some("/"),
+        })
+    }
+
     /// The decoded segments; none for the root.
     pub fn segments(&self) -> impl DoubleEndedIterator<Item = &str> {
         // The root key "/" would split into one empty segment.

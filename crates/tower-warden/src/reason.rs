@@ -26,6 +26,8 @@ pub enum Reason {
     RepeatedAuthorization,
     /// The `Authorization` field can't be read: 400.
     MalformedAuthorization,
+    /// The request demands maps of an epoch that is no number: 400.
+    MalformedMinEpoch,
     /// Nobody has mapped the path, and the guard hides such paths: 404.
     UnmappedDenied,
     /// More than one owner or AM could be meant: 403.
@@ -80,6 +82,7 @@ impl Reason {
             Self::RewrittenPath => "rewritten_path",
             Self::RepeatedAuthorization => "repeated_authorization",
             Self::MalformedAuthorization => "malformed_authorization",
+            Self::MalformedMinEpoch => "malformed_min_epoch",
             Self::UnmappedDenied => "unmapped_denied",
             Self::AmbiguousMap => "ambiguous_map",
             Self::MapNotActive(MapState::Pending) => "map_pending",
@@ -112,6 +115,9 @@ impl Reason {
             Self::RepeatedAuthorization => "Send exactly one Authorization field.",
             Self::MalformedAuthorization => {
                 "Send `Authorization: Bearer TOKEN`, with one blank and a token of at most 8 KiB."
+            }
+            Self::MalformedMinEpoch => {
+                "Send Warden-Min-Epoch once, with the number that a change was answered with, or leave it out."
             }
             Self::UnmappedDenied => "There is nothing here.",
             Self::UncoveredVerb => "No permission covers this method on this resource.",

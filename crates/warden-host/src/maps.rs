@@ -69,14 +69,17 @@ impl HostMaps {
         if changes.epoch == followed.epoch {
             return Ok(());
         }
-        let anew = changes.epoch < followed.epoch;
-        if anew {
+        let back = changes.epoch < followed.epoch;
+        let anew = back || changes.forgotten;
+        if back {
             tracing::error!(
                 "the store has gone back in time, as after a restored backup; all maps are loaded anew"
             );
+        }
+        if anew {
             changes = store.changes_since(0).await?;
         }
-        let Changes { epoch, maps } = changes;
+        let Changes { epoch, maps, .. } = changes;
         let mut enforced: HashMap<Issuer, Arc<Am>> = HashMap::new();
         for record in &maps {
             if record.state != RowState::Tombstone && !enforced.contains_key(&record.issuer) {

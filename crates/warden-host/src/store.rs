@@ -6,6 +6,8 @@
 mod any;
 pub(crate) mod attention;
 mod enforced;
+mod listener;
+mod node;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod records;
@@ -15,18 +17,23 @@ mod storable;
 #[cfg(test)]
 pub(crate) mod suite;
 
-use tower_warden::{MapId, OwnerId, Site};
+use std::time::Duration;
+
+use tower_warden::{MapId, OwnerId, Purge, Site};
 use uma_client::{ClientCredentials, Issuer, PatState, ResourceId, StoredPat};
 
 pub use any::AnyStore;
+pub use listener::{Heard, Listener};
+pub use node::{NodeId, NodeRecord};
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;
 #[cfg(all(test, feature = "postgres"))]
 pub(crate) use postgres::bring_up_to_date as postgres_schema;
 pub use records::{
     AmRecord, Arrived, Attention, Changes, ConnectionRecord, Consent, EnforcedRecord, Holding,
-    Intended, LeftoverRecord, MapRecord, MapsPage, MapsQuery, MoveBegun, MoveRecord, Moving,
-    NewShare, Orphan, PendingConnect, Registered, ResealedBatch, RowState, SealedRow, Severed,
+    Intended, LeftoverRecord, MapRecord, MapsAt, MapsPage, MapsQuery, MoveBegun, MoveRecord,
+    Moving, NewShare, Orphan, PendingConnect, Registered, ResealedBatch, RowState, SealedRow,
+    Severed,
 };
 pub use sqlite::SqliteStore;
 pub(crate) use storable::path_fits;
@@ -57,7 +64,7 @@ impl<T> OrStore<T> for Result<T, sqlx::Error> {
 /// * Each method is one transaction: it happens whole, or not at all and with an error, and what it says has happened is
 ///   durable. Nothing of a transaction that was cut off is seen afterwards.
 /// * Whatever enforcement reads (site, path, subtree, owner, AM, resource id, scopes, state of a map, whether it is
-///   withheld; the client id of an AM that maps name) raises the epoch in the same transaction, and nothing else does.
+///   withheld; the client of an AM; purges) raises the epoch in the same transaction, and nothing else does.
 ///   Epochs are given in the order of commits, without gaps, and each changed map carries the epoch of its last change.
 /// * Work at an AM is due only where the host may act for the owner there.
 /// * The revision of a registration goes where its id goes: with it into a tombstone, an orphan, a move, and away with it.
@@ -69,13 +76,15 @@ impl<T> OrStore<T> for Result<T, sqlx::Error> {
 /// * Secrets are sealed, each bound to table, row, owner, issuer and column. What can't be unsealed is an error, never an
 ///   absence; it spoils no other row.
 /// * A row that can't be understood is given back as [`MapRecord::broken`], beside the others.
-/// * `now` and all times are seconds since the epoch; stores have no clock of their own.
+/// * `now` and all times are seconds since the epoch, by the caller's clock. Leases alone go by the store's own clock, since
+///   those of nodes differ.
 pub trait Store: Send + Sync + 'static {
     /// The AM with this issuer, with the host's client there.
     fn am(&self, issuer: &Issuer) -> impl Future<Output = Result<Option<AmRecord>, Error>> + Send;
 
     /// Keeps the host's client at an AM. Where one is kept already it stays, and is given back, unless its client id is
-    /// `replaces`: so of two who register at once, one learns that the other was first.
+    /// `replaces`: so of two who register at once, one learns that the other was first. A client that takes another's place
+    /// is told to the nodes as a [`Purge::Am`].
     fn am_registered(
         &self,
         am: &AmRecord,
@@ -374,8 +383,66 @@ pub trait Store: Send + Sync + 'static {
         next_try: i64,
     ) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// What enforcement has to know that changed after an epoch, as of one moment. From epoch 0, all but tombstones.
+    /// The epoch.
+    fn epoch(&self) -> impl Future<Output = Result<i64, Error>> + Send;
+
+    /// What enforcement has to know that changed after an epoch, as of one moment. From epoch 0, all maps but tombstones, and
+    /// no purges. What changed so long ago that some of it was swept is not given: [`Changes::forgotten`].
     fn changes_since(&self, epoch: i64) -> impl Future<Output = Result<Changes, Error>> + Send;
+
+    /// What enforcement has to know of these paths of a site, as of one moment; those without a map, and tombstones, are
+    /// left out.
+    fn maps_at(
+        &self,
+        site: &Site,
+        path_keys: &[String],
+    ) -> impl Future<Output = Result<MapsAt, Error>> + Send;
+
+    /// What nodes keep of an AM's answers is to count no more. Raises the epoch, which is given; [`Store::changes_since`]
+    /// tells it to each node, for a day at least.
+    fn purged(&self, purge: &Purge, now: i64) -> impl Future<Output = Result<i64, Error>> + Send;
+
+    /// A node lives, until `lease` from now by the store's clock, and has applied everything up to an epoch. Gives the epoch
+    /// that stood there before; `None` if the node was not known. One that is lower than what the node has written says
+    /// that the store has lost transactions.
+    fn node_renewed(
+        &self,
+        node: &NodeId,
+        applied: i64,
+        lease: Duration,
+    ) -> impl Future<Output = Result<Option<i64>, Error>> + Send;
+
+    /// A node serves nothing any more: nobody waits for it.
+    fn node_left(&self, node: &NodeId) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// The nodes that live and have not applied everything up to an epoch; with [`i64::MAX`] all that live. In order.
+    fn nodes_behind(
+        &self,
+        epoch: i64,
+    ) -> impl Future<Output = Result<Vec<NodeRecord>, Error>> + Send;
+
+    /// Claims pieces of work that are to be done once, until `lease` from now by the store's clock; says of each whether it
+    /// is the holder's now. It is not while another holder has it; the same holder prolongs.
+    fn work_claimed(
+        &self,
+        works: &[String],
+        holder: &str,
+        lease: Duration,
+    ) -> impl Future<Output = Result<Vec<bool>, Error>> + Send;
+
+    /// Gives work back, as far as it is this holder's.
+    fn work_released(
+        &self,
+        works: &[String],
+        holder: &str,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Begins to hear of changes as they are committed by any process. `None` if the store can't tell. What was committed
+    /// before this returns may not be heard.
+    fn listen(&self) -> impl Future<Output = Result<Option<Listener>, Error>> + Send;
+
+    /// Says a word that every [`Listener`] hears, by the way that changes are told: so a node finds out whether it hears.
+    fn said(&self, word: &str) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// The row of a path, tombstones included.
     fn map_at(
@@ -431,13 +498,9 @@ pub trait Store: Send + Sync + 'static {
         limit: u32,
     ) -> impl Future<Output = Result<Vec<Orphan>, Error>> + Send;
 
-    /// Forgets what nobody needs: authorizations that expired before `now`, tombstones that have had nothing at the AM
-    /// and not changed since `tombstones_before`.
-    fn swept(
-        &self,
-        now: i64,
-        tombstones_before: i64,
-    ) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Forgets what nobody needs: authorizations that expired before `now`, purges, and tombstones that have had nothing at
+    /// the AM, from before `before`; leases that ended a day ago.
+    fn swept(&self, now: i64, before: i64) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Seals anew, with the current key, what older keys have sealed: at most `limit` connections in one transaction, and
     /// with the first of them all else. Keys that nothing is sealed with any more are forgotten at the end.

@@ -123,8 +123,9 @@ pub(crate) struct ServeOptions {
     #[arg(long, env = "HOST_ONE_ALLOW_INSECURE_AM", value_parser = FalseyValueParser::new())]
     pub(crate) allow_insecure_am: bool,
 
-    /// The database: `sqlite::memory:` or `sqlite://FILE`; without it, a file in the folder `host-one-data`.
-    #[arg(long, env = "HOST_ONE_DATABASE", value_name = "URL", value_parser = database, default_value_t = default_database())]
+    /// The database: `sqlite::memory:`, `sqlite://FILE` or `postgres://USER:PASSWORD@HOST/NAME`; without it, a file in the
+    /// folder `host-one-data`.
+    #[arg(long, env = "HOST_ONE_DATABASE", value_name = "URL", value_parser = database, default_value_t = default_database(), hide_env_values = true)]
     pub(crate) database: Database,
 
     /// What an unmapped path under `/api` gets.
@@ -198,10 +199,12 @@ pub(crate) enum UnmappedChoice {
 }
 
 /// Where the host keeps what it knows.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) enum Database {
     Memory,
     File(PathBuf),
+    /// With a password, perhaps: shown nowhere.
+    Postgres(String),
 }
 
 impl Database {
@@ -210,13 +213,16 @@ impl Database {
         match self {
             Self::Memory => String::from("sqlite::memory:"),
             Self::File(path) => format!("sqlite://{}", path.display()),
+            Self::Postgres(url) => url.clone(),
         }
     }
 
-    /// A file beside the database, named after it; none if the database is in memory.
+    /// A file beside the database, named after it; none if the database is in memory. Beside a Postgres database it is in
+    /// the folder `host-one-data`, which the nodes then have to share.
     pub(crate) fn beside(&self, what: &str) -> Option<PathBuf> {
         match self {
             Self::Memory => None,
+            Self::Postgres(_) => Some(Path::new(DATA_FOLDER).join(format!("postgres.{what}"))),
             Self::File(path) => {
                 let mut name = path.file_name()?.to_owned();
                 name.push(".");
@@ -228,10 +234,11 @@ impl Database {
 
     /// Makes the folder of the database.
     pub(crate) fn make_folder(&self) -> Result<(), Failure> {
-        let Self::File(path) = self else {
-            return Ok(());
+        let folder = match self {
+            Self::Memory => None,
+            Self::File(path) => path.parent().filter(|folder| *folder != Path::new("")),
+            Self::Postgres(_) => Some(Path::new(DATA_FOLDER)),
         };
-        let folder = path.parent().filter(|folder| *folder != Path::new(""));
         if let Some(folder) = folder {
             std::fs::create_dir_all(folder).map_err(|error| {
                 format!(
@@ -244,9 +251,18 @@ impl Database {
     }
 }
 
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
 impl std::fmt::Display for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.url())
+        match self {
+            Self::Postgres(_) => f.write_str("postgres://…"),
+            _ => f.write_str(&self.url()),
+        }
     }
 }
 
@@ -309,6 +325,9 @@ fn database(text: &str) -> Result<Database, String> {
     if text == "sqlite::memory:" {
         return Ok(Database::Memory);
     }
+    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+        return Ok(Database::Postgres(text.to_owned()));
+    }
     match text.strip_prefix("sqlite://") {
         Some(path) if !path.is_empty() && !path.contains('?') => {
             let path = PathBuf::from(path);
@@ -318,7 +337,7 @@ fn database(text: &str) -> Result<Database, String> {
             Ok(Database::File(path))
         }
         _ => Err(String::from(
-            "expected `sqlite::memory:` or `sqlite://FILE`",
+            "expected `sqlite::memory:`, `sqlite://FILE` or `postgres://…`",
         )),
     }
 }
@@ -369,7 +388,7 @@ mod tests {
             (["--cache-ttl", "61s"], "at most 60s"),
             (
                 ["--database", "mysql://x"],
-                "expected `sqlite::memory:` or `sqlite://FILE`",
+                "expected `sqlite::memory:`, `sqlite://FILE` or `postgres://…`",
             ),
             (["--unmapped", "maybe"], "possible values: pass, deny"),
             (

@@ -95,10 +95,10 @@ impl MapIndex {
     /// The map that covers a path: the exact one first, else the nearest ancestor's that covers its subtree.
     #[must_use]
     pub fn covering(&self, site: &Site, path: &CanonicalPath<'_>) -> Option<&Arc<ResourceMap>> {
-        let key = path.as_key();
-        self.get(site, key).or_else(|| {
-            ancestors(key)
-                .filter_map(|key| self.get(site, key))
+        let mut keys = path.covering_keys();
+        let exact = keys.next().and_then(|key| self.get(site, key));
+        exact.or_else(|| {
+            keys.filter_map(|key| self.get(site, key))
                 .find(|map| map.is_subtree())
         })
     }
@@ -106,9 +106,9 @@ impl MapIndex {
     /// The maps of a path and of its ancestors, the nearest first, whether they cover it or not.
     #[must_use]
     pub fn candidates(&self, target: &Target<'_>) -> Vec<Arc<ResourceMap>> {
-        let key = target.path().as_key();
-        std::iter::once(key)
-            .chain(ancestors(key))
+        target
+            .path()
+            .covering_keys()
             .filter_map(|key| self.get(target.site(), key))
             .cloned()
             .collect()
@@ -148,16 +148,6 @@ impl MapIndex {
     fn part_mut(&mut self, hash: u64) -> Option<&mut Part> {
         self.parts.get_mut(part_of(hash)).map(Arc::make_mut)
     }
-}
-
-/// The keys above a key, the nearest first.
-fn ancestors(key: &str) -> impl Iterator<Item = &str> {
-    std::iter::successors(Some(key), |key| match key.rfind('/') {
-        _ if *key == "/" => None,
-        Some(at) if at > 0 => key.get(..at),
-        _ => Some("/"),
-    })
-    .skip(1)
 }
 
 fn is(map: &ResourceMap, site: &Site, key: &str) -> bool {

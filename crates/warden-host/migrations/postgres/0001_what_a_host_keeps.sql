@@ -3,7 +3,9 @@
 -- What enforcement reads has changed when this number has. Whoever writes something that has an order takes this row first.
 CREATE TABLE warden_epoch (
     id BIGINT PRIMARY KEY CHECK (id = 1),
-    value BIGINT NOT NULL
+    value BIGINT NOT NULL,
+    -- The highest epoch of which something is forgotten: what changed up to there can't be followed any more.
+    swept BIGINT NOT NULL DEFAULT 0
 );
 INSERT INTO warden_epoch (id, value) VALUES (1, 0);
 
@@ -169,3 +171,28 @@ CREATE TABLE warden_moving (
     generation BIGINT NOT NULL
 );
 CREATE INDEX warden_moving_owner ON warden_moving (owner);
+
+-- The processes that serve, up to which epoch each has applied what changed, and until when it is taken to live. Leases are
+-- milliseconds since the epoch, by the clock of this database.
+CREATE TABLE warden_node (
+    node TEXT COLLATE "C" PRIMARY KEY,
+    applied BIGINT NOT NULL,
+    lease_ends BIGINT NOT NULL
+);
+CREATE INDEX warden_node_lease ON warden_node (lease_ends);
+
+-- Work that is done once, whoever does it.
+CREATE TABLE warden_work (
+    work TEXT COLLATE "C" PRIMARY KEY,
+    holder TEXT COLLATE "C" NOT NULL,
+    lease_ends BIGINT NOT NULL
+);
+
+-- Whose cached answers were to count no more from an epoch on, for nodes to follow.
+CREATE TABLE warden_purge (
+    epoch BIGINT PRIMARY KEY,
+    kind TEXT COLLATE "C" NOT NULL CHECK (kind IN ('map', 'owner', 'am', 'everything')),
+    -- The number of the map, the owner, the issuer.
+    what TEXT COLLATE "C" NOT NULL,
+    created BIGINT NOT NULL
+);

@@ -1,14 +1,17 @@
 //! The stores that a host can run on, met in one type.
 
-use tower_warden::{MapId, OwnerId, Site};
+use std::time::Duration;
+
+use tower_warden::{MapId, OwnerId, Purge, Site};
 use uma_client::{ClientCredentials, Issuer, PatState, ResourceId, StoredPat};
 
 #[cfg(feature = "postgres")]
 use super::PostgresStore;
 use super::{
     AmRecord, Arrived, Attention, Changes, ConnectionRecord, Consent, Holding, Intended,
-    LeftoverRecord, MapRecord, MapsPage, MapsQuery, MoveBegun, MoveRecord, Moving, NewShare,
-    Orphan, PendingConnect, Registered, ResealedBatch, SealedRow, Severed, SqliteStore, Store,
+    LeftoverRecord, Listener, MapRecord, MapsAt, MapsPage, MapsQuery, MoveBegun, MoveRecord,
+    Moving, NewShare, NodeId, NodeRecord, Orphan, PendingConnect, Registered, ResealedBatch,
+    SealedRow, Severed, SqliteStore, Store,
 };
 use crate::{Error, ErrorKind, KeyRing};
 
@@ -89,6 +92,25 @@ impl AnyStore {
         }
     }
 
+    /// Sets the clock that leases go by on, as this store sees it.
+    pub(crate) fn advance(&self, by: Duration) {
+        match self {
+            Self::Sqlite(store) => store.advance(by),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(store) => store.advance(by),
+        }
+    }
+
+    /// Sets the store back to an epoch, as a restored backup would: what was shared later is gone, and forgotten is what
+    /// nodes have said since.
+    pub(crate) async fn set_back(&self, epoch: i64) {
+        match self {
+            Self::Sqlite(store) => store.set_back(epoch).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(store) => store.set_back(epoch).await,
+        }
+    }
+
     /// Cuts an owner's PAT off.
     pub(crate) async fn damage_pat(&self, owner: &str) {
         match self {
@@ -157,7 +179,17 @@ hand_on! {
     registration_gone(map: &MapRecord, now: i64) -> ();
     orphan_gone(orphan: i64) -> ();
     orphan_failed(orphan: i64, next_try: i64) -> ();
+    epoch() -> i64;
     changes_since(epoch: i64) -> Changes;
+    maps_at(site: &Site, path_keys: &[String]) -> MapsAt;
+    purged(purge: &Purge, now: i64) -> i64;
+    node_renewed(node: &NodeId, applied: i64, lease: Duration) -> Option<i64>;
+    node_left(node: &NodeId) -> ();
+    nodes_behind(epoch: i64) -> Vec<NodeRecord>;
+    work_claimed(works: &[String], holder: &str, lease: Duration) -> Vec<bool>;
+    work_released(works: &[String], holder: &str) -> ();
+    listen() -> Option<Listener>;
+    said(word: &str) -> ();
     map_at(site: &Site, path_key: &str) -> Option<MapRecord>;
     maps_of(owner: &OwnerId) -> Vec<MapRecord>;
     maps_page(owner: &OwnerId, query: &MapsQuery) -> MapsPage;
@@ -166,6 +198,28 @@ hand_on! {
     ams_due(now: i64) -> Vec<Issuer>;
     maps_due(issuer: &Issuer, now: i64, limit: u32) -> Vec<MapRecord>;
     orphans_due(issuer: &Issuer, now: i64, limit: u32) -> Vec<Orphan>;
-    swept(now: i64, tombstones_before: i64) -> ();
+    swept(now: i64, before: i64) -> ();
     resealed(after: Option<&SealedRow>, limit: u32) -> ResealedBatch;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::suite::{alice, connected_owners, intend, share_of};
+
+    #[tokio::test]
+    async fn leases_end_by_the_stores_clock_and_a_store_can_be_set_back() {
+        let store = crate::testing::new_store().await;
+        connected_owners(&store, &[alice()]).await;
+        intend(&store, &share_of(&alice(), "/a")).await;
+        let (node, lease) = (NodeId::random(), Duration::from_secs(15));
+        store.node_renewed(&node, 1, lease).await.unwrap();
+        assert_eq!(store.nodes_behind(i64::MAX).await.unwrap().len(), 1);
+        store.set_back(0).await;
+        let before = store.node_renewed(&node, 0, lease).await.unwrap();
+        assert_eq!((before, store.epoch().await.unwrap()), (Some(0), 0));
+        assert!(store.maps_of(&alice()).await.unwrap().is_empty());
+        store.advance(lease);
+        assert!(store.nodes_behind(i64::MAX).await.unwrap().is_empty());
+    }
 }

@@ -15,11 +15,12 @@
 //! Postgres 13 or newer, or an engine that speaks its protocol, with: tables, `BIGINT … IDENTITY`, `TEXT COLLATE "C"`,
 //! `BYTEA`, `BOOLEAN`, foreign keys, unique and partial indexes; `INSERT … ON CONFLICT`, `UPDATE … FROM`, `RETURNING`,
 //! `SELECT … FOR UPDATE [OF]`, `LIKE … ESCAPE`, `substr` of `BYTEA`; `READ COMMITTED` (or stricter) and `REPEATABLE READ`;
-//! `SET LOCAL` of `statement_timeout` and `idle_in_transaction_session_timeout`. `NOTIFY` alone can be left out:
-//! [`PostgresStore::poll_only`]. Not used: advisory locks, table locks, `SKIP LOCKED`, savepoints, triggers, functions of one's
+//! `SET LOCAL` of `statement_timeout` and `idle_in_transaction_session_timeout`; `clock_timestamp()`,
+//! `json_array_elements_text`. `LISTEN`, `NOTIFY` and `pg_notify` alone can be left out: [`PostgresStore::poll_only`]. Not used: advisory locks, table locks, `SKIP LOCKED`, savepoints, triggers, functions of one's
 //! own, extensions, temporary tables, settings of a session.
 
 mod connecting;
+mod listening;
 mod schema;
 #[path = "steps/all.rs"]
 mod steps;
@@ -30,11 +31,11 @@ mod tests;
 use std::fmt;
 use std::time::Duration;
 
-use sqlx::postgres::PgPool;
+use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::{Postgres, Transaction};
 
 use self::telling::Teller;
-use super::OrStore as _;
+use super::{Listener, OrStore as _};
 use crate::{Error, ErrorKind, KeyRing};
 
 /// What the steps are written for.
@@ -48,6 +49,18 @@ macro_rules! locked {
     };
 }
 use locked;
+
+/// The texts of a parameter, which is a list in JSON.
+macro_rules! texts_in {
+    ($json:literal) => {
+        concat!(
+            "(SELECT value FROM json_array_elements_text(CAST(",
+            $json,
+            " AS JSON)))"
+        )
+    };
+}
+use texts_in;
 
 /// Longest time that a step takes.
 const STEP: Duration = Duration::from_secs(5);
@@ -69,6 +82,9 @@ pub struct PostgresStore {
     pool: PgPool,
     keys: KeyRing,
     teller: Option<Teller>,
+    /// How far the clock that leases go by is ahead, in milliseconds.
+    #[cfg(test)]
+    ahead: std::sync::Arc<std::sync::atomic::AtomicI64>,
 }
 
 impl PostgresStore {
@@ -89,6 +105,8 @@ impl PostgresStore {
             pool: connecting::pool(options),
             keys: keys.into(),
             teller: Some(Teller::default()),
+            #[cfg(test)]
+            ahead: std::sync::Arc::default(),
         };
         steps::check_keys(&store).await?;
         Ok(store)
@@ -158,6 +176,36 @@ impl PostgresStore {
         if let Some(teller) = &self.teller {
             teller.tell(&self.pool);
         }
+    }
+}
+
+impl PostgresStore {
+    /// The clock that leases go by, in milliseconds: the server's, since those of nodes differ.
+    async fn lease_clock(&self, connection: &mut PgConnection) -> Result<i64, Error> {
+        sqlx::query_scalar("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)")
+            .fetch_one(connection)
+            .await
+            .or_store()
+    }
+
+    async fn begin_to_listen(&self) -> Result<Option<Listener>, Error> {
+        if self.teller.is_none() {
+            return Ok(None);
+        }
+        let options = self.pool.connect_options();
+        listening::listen(options.as_ref().clone()).await.map(Some)
+    }
+
+    async fn say(&self, word: &str) -> Result<(), Error> {
+        if self.teller.is_none() {
+            return Ok(());
+        }
+        sqlx::query("SELECT pg_notify('warden_epoch', $1)")
+            .bind(word)
+            .execute(&self.pool)
+            .await
+            .or_store()?;
+        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 mod leaving;
 mod pages;
 
-use tower_warden::{MapId, OwnerId, Site};
+use tower_warden::{MapId, OwnerId, Purge, Site};
 use uma_client::{ClientCredentials, Issuer, ResourceId, Scopes, Secret};
 use url::Url;
 
@@ -293,6 +293,20 @@ pub struct Changes {
     /// The epoch that these changes lead to.
     pub epoch: i64,
     /// The rows that changed.
+    pub maps: Vec<EnforcedRecord>,
+    /// Whose cached answers are to count no more, besides those for maps that changed.
+    pub purges: Vec<Purge>,
+    /// Whether some of what changed is forgotten, and so nothing of it is given: all has to be read anew, from epoch 0.
+    pub forgotten: bool,
+}
+
+/// What enforcement has to know of some paths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MapsAt {
+    /// The epoch as of which this is so.
+    pub epoch: i64,
+    /// The maps there are.
     pub maps: Vec<EnforcedRecord>,
 }
 

@@ -9,15 +9,16 @@ use std::fmt;
 use std::io::ErrorKind as IoKind;
 use std::path::Path;
 use std::str::FromStr as _;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
 use sqlx::{Sqlite, Transaction};
 
-use super::OrStore as _;
+use super::{Listener, OrStore as _};
 use crate::seal::private_new;
 use crate::{Error, ErrorKind, KeyRing};
 
@@ -33,6 +34,14 @@ macro_rules! locked {
 }
 use locked;
 
+/// The texts of a parameter, which is a list in JSON.
+macro_rules! texts_in {
+    ($json:literal) => {
+        concat!("(SELECT value FROM json_each(", $json, "))")
+    };
+}
+use texts_in;
+
 const BUSY: Duration = Duration::from_secs(5);
 const READERS: u32 = 4;
 /// A [`Store`](super::Store) in an SQLite database of this process: write-ahead log, one writer, some readers.
@@ -43,6 +52,9 @@ pub struct SqliteStore {
     writer: SqlitePool,
     reader: SqlitePool,
     keys: KeyRing,
+    /// How far the clock that leases go by is ahead, in milliseconds.
+    #[cfg(test)]
+    ahead: std::sync::Arc<std::sync::atomic::AtomicI64>,
 }
 
 impl SqliteStore {
@@ -60,6 +72,8 @@ impl SqliteStore {
                 writer: pool.clone(),
                 reader: pool,
                 keys,
+                #[cfg(test)]
+                ahead: std::sync::Arc::default(),
             }
         } else {
             let path = file(url)?;
@@ -81,6 +95,8 @@ impl SqliteStore {
                 writer: pool(options.clone(), 1).await?,
                 reader: pool(options, READERS).await?,
                 keys,
+                #[cfg(test)]
+                ahead: std::sync::Arc::default(),
             }
         };
         store.migrate().await?;
@@ -143,6 +159,20 @@ impl SqliteStore {
 
     /// The epoch was raised. Whoever follows it looks.
     fn committed(&self, _: i64) {}
+
+    /// The clock that leases go by, in milliseconds: all processes on one file are on one machine.
+    async fn lease_clock(&self, _: &mut SqliteConnection) -> Result<i64, Error> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        Ok(i64::try_from(now.unwrap_or_default().as_millis()).unwrap_or(i64::MAX))
+    }
+
+    async fn begin_to_listen(&self) -> Result<Option<Listener>, Error> {
+        Ok(None)
+    }
+
+    async fn say(&self, _: &str) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 impl fmt::Debug for SqliteStore {

@@ -1,10 +1,12 @@
 //! What every store can hold. What one of them would refuse, all refuse, with the same words.
 
-use tower_warden::{MapId, OwnerId, Site};
+use std::time::Duration;
+
+use tower_warden::{MapId, OwnerId, Purge, Site};
 use uma_client::{Issuer, ResourceId, StoredPat};
 
 use super::{
-    AmRecord, Arrived, Attention, Consent, MapRecord, MapsQuery, NewShare, PendingConnect,
+    AmRecord, Arrived, Attention, Consent, MapRecord, MapsQuery, NewShare, NodeId, PendingConnect,
     Registered, SealedRow,
 };
 use crate::{Error, ErrorKind};
@@ -85,7 +87,9 @@ macro_rules! always {
     };
 }
 
-always!(bool, i64, u32, MapId, MapRecord, Attention, SealedRow);
+always!(
+    bool, i64, u32, MapId, MapRecord, Attention, SealedRow, Duration
+);
 
 impl Storable for str {
     fn storable(&self) -> Result<(), Error> {
@@ -120,6 +124,22 @@ impl Storable for Issuer {
 impl Storable for ResourceId {
     fn storable(&self) -> Result<(), Error> {
         fits(self.as_str(), TEXT)
+    }
+}
+
+impl Storable for NodeId {
+    fn storable(&self) -> Result<(), Error> {
+        fits(self.as_str(), NAME)
+    }
+}
+
+impl Storable for Purge {
+    fn storable(&self) -> Result<(), Error> {
+        match self {
+            Self::Owner(owner) => owner.storable(),
+            Self::Am(issuer) => issuer.storable(),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -4,6 +4,7 @@ mod connections;
 mod damage;
 mod leaving;
 mod many;
+mod nodes;
 mod revisions;
 mod shares;
 mod steps;
@@ -20,6 +21,7 @@ pub(crate) use connections::*;
 pub(crate) use damage::*;
 pub(crate) use leaving::*;
 pub(crate) use many::*;
+pub(crate) use nodes::*;
 pub(crate) use revisions::*;
 pub(crate) use shares::*;
 pub(crate) use steps::*;
@@ -51,6 +53,9 @@ macro_rules! store_suite {
             what_one_store_cant_hold_none_takes, numbers_go_to_their_ends, what_is_done_at_once_is_done_once,
             ciphertexts_cant_be_swapped, a_row_that_cant_be_understood_spoils_no_other,
             a_revision_goes_with_its_id, a_move_takes_its_revisions,
+            maps_are_found_by_key, purges_are_followed, what_is_forgotten_is_said,
+            nodes_live_by_their_leases, lost_transactions_are_seen_by_a_node, work_has_one_holder_at_a_time,
+            what_is_said_is_heard_where_it_can_be,
         }
     };
     (@tests always $open:expr; $($case:ident),* $(,)?) => {

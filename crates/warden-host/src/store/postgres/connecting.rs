@@ -13,7 +13,7 @@ use crate::{Error, ErrorKind};
 /// Connections of one node.
 const CONNECTIONS: u32 = 8;
 /// Longest wait for a connection: whoever has to wait longer is told so.
-const ACQUIRE: Duration = Duration::from_millis(500);
+pub(super) const ACQUIRE: Duration = Duration::from_millis(500);
 /// Longest time in which a connection is made ready for the next one.
 const RELEASE: Duration = Duration::from_secs(1);
 

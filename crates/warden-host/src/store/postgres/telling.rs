@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use sqlx::postgres::PgPool;
 
+/// The channel on which nodes are told. Without a payload it is a change.
+pub(super) const CHANNEL: &str = "warden_epoch";
 /// Longest time that telling takes.
 const TELLING: Duration = Duration::from_secs(1);
 

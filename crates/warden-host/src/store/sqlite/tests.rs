@@ -90,7 +90,7 @@ async fn a_wrong_key_refuses_to_start() {
 async fn a_later_schema_is_refused() {
     let (store, folder) = in_file().await;
     store
-        .sql("UPDATE warden_migrations SET version = 99 WHERE version = 4")
+        .sql("UPDATE warden_migrations SET version = 99 WHERE version = 5")
         .await;
     store.close().await;
     let error = SqliteStore::open(&url(&folder), key()).await.unwrap_err();

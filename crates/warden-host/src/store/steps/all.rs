@@ -12,6 +12,7 @@ mod damage;
 mod keys;
 mod leaving;
 mod moves;
+mod nodes;
 mod pages;
 mod pats;
 mod reading;
@@ -20,19 +21,21 @@ mod saga;
 mod settling;
 
 use std::ops::{Deref, DerefMut};
+use std::time::Duration;
 
 use sqlx::{Database, Transaction};
-use tower_warden::{MapId, OwnerId, Site};
+use tower_warden::{MapId, OwnerId, Purge, Site};
 use uma_client::{ClientCredentials, Issuer, PatState, ResourceId, Secret, StoredPat};
 
-use super::{Backend, Db, locked};
+use super::{Backend, Db, locked, texts_in};
 use crate::Error;
 use crate::seal::Place;
 use crate::store::storable::Storable as _;
 use crate::store::{
     AmRecord, Arrived, Attention, Changes, ConnectionRecord, Consent, Holding, Intended,
-    LeftoverRecord, MapRecord, MapsPage, MapsQuery, MoveBegun, MoveRecord, Moving, NewShare,
-    OrStore, Orphan, PendingConnect, Registered, ResealedBatch, SealedRow, Severed, Store,
+    LeftoverRecord, Listener, MapRecord, MapsAt, MapsPage, MapsQuery, MoveBegun, MoveRecord,
+    Moving, NewShare, NodeId, NodeRecord, OrStore, Orphan, PendingConnect, Registered,
+    ResealedBatch, SealedRow, Severed, Store,
 };
 
 pub(super) use keys::check_keys;
@@ -133,6 +136,15 @@ macro_rules! steps {
                 }
             })*
 
+            async fn listen(&self) -> Result<Option<Listener>, Error> {
+                self.begin_to_listen().await
+            }
+
+            async fn said(&self, word: &str) -> Result<(), Error> {
+                word.storable()?;
+                self.in_time(self.say(word)).await
+            }
+
             /// Takes as long as it takes: it is the one that reads all there is.
             async fn changes_since(&self, epoch: i64) -> Result<Changes, Error> {
                 reading::changes_since(self, epoch).await
@@ -180,6 +192,14 @@ steps! {
     settling: registration_gone(map: &MapRecord, now: i64) -> ();
     settling: orphan_gone(orphan: i64) -> ();
     settling: orphan_failed(orphan: i64, next_try: i64) -> ();
+    reading: epoch() -> i64;
+    reading: maps_at(site: &Site, path_keys: &[String]) -> MapsAt;
+    nodes: purged(purge: &Purge, now: i64) -> i64;
+    nodes: node_renewed(node: &NodeId, applied: i64, lease: Duration) -> Option<i64>;
+    nodes: node_left(node: &NodeId) -> ();
+    nodes: nodes_behind(epoch: i64) -> Vec<NodeRecord>;
+    nodes: work_claimed(works: &[String], holder: &str, lease: Duration) -> Vec<bool>;
+    nodes: work_released(works: &[String], holder: &str) -> ();
     reading: map_at(site: &Site, path_key: &str) -> Option<MapRecord>;
     reading: maps_of(owner: &OwnerId) -> Vec<MapRecord>;
     pages: maps_page(owner: &OwnerId, query: &MapsQuery) -> MapsPage;
@@ -188,6 +208,6 @@ steps! {
     reading: ams_due(now: i64) -> Vec<Issuer>;
     reading: maps_due(issuer: &Issuer, now: i64, limit: u32) -> Vec<MapRecord>;
     reading: orphans_due(issuer: &Issuer, now: i64, limit: u32) -> Vec<Orphan>;
-    settling: swept(now: i64, tombstones_before: i64) -> ();
+    settling: swept(now: i64, before: i64) -> ();
     keys: resealed(after: Option<&SealedRow>, limit: u32) -> ResealedBatch;
 }

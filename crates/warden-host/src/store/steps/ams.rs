@@ -1,8 +1,10 @@
 //! AMs and the host's client there.
 
+use tower_warden::Purge;
 use uma_client::{ClientAuth, ClientCredentials, Issuer};
 use url::Url;
 
+use super::nodes::log_purge;
 use super::{Backend, OrStore as _};
 use crate::am_key::am_key;
 use crate::seal::Place;
@@ -101,6 +103,8 @@ pub(super) async fn am_registered(
         }
         // Enforcement expects the client id in answers for every map of this AM.
         let changed = kept.client_id != client.client_id.as_str();
+        let before = record(store, issuer, &key, kept);
+        let other = before.map_or(true, |before| before.client != *client);
         sqlx::query(
             "UPDATE warden_am SET dialect = $1, profile = $2, client_id = $3, client_auth = $4, client_secret = $5, \
              secret_expires = $6, registration_token = $7, registration_uri = $8, updated = $9 WHERE am_key = $10",
@@ -118,14 +122,18 @@ pub(super) async fn am_registered(
         .execute(&mut *tx)
         .await
         .or_store()?;
-        if changed {
+        if other {
+            // Other nodes hold the client as it was.
             let epoch = tx.raise_epoch().await?;
-            sqlx::query("UPDATE warden_resource_map SET changed_epoch = $1 WHERE am_key = $2")
-                .bind(epoch)
-                .bind(&key)
-                .execute(&mut *tx)
-                .await
-                .or_store()?;
+            log_purge(&mut tx, &Purge::Am(issuer.clone()), epoch, now).await?;
+            if changed {
+                sqlx::query("UPDATE warden_resource_map SET changed_epoch = $1 WHERE am_key = $2")
+                    .bind(epoch)
+                    .bind(&key)
+                    .execute(&mut *tx)
+                    .await
+                    .or_store()?;
+            }
         }
     } else {
         sqlx::query(

@@ -1,5 +1,8 @@
 //! Rows that are not what they were, for tests.
 
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
 use super::Backend;
 use crate::store::suite::Damage;
 
@@ -12,6 +15,29 @@ impl Damage for Backend {
 }
 
 impl Backend {
+    /// Sets the clock that leases go by on. The other stores on the same database have to be told, too.
+    pub(crate) fn advance(&self, by: Duration) {
+        let by = i64::try_from(by.as_millis()).unwrap();
+        self.ahead.fetch_add(by, Ordering::SeqCst);
+    }
+
+    /// Sets the database back to an epoch.
+    pub(crate) async fn set_back(&self, epoch: i64) {
+        let mut tx = self.begin_write().await.unwrap();
+        for statement in [
+            "UPDATE warden_epoch SET value = $1",
+            "DELETE FROM warden_resource_map WHERE changed_epoch > $1",
+            "UPDATE warden_node SET applied = $1 WHERE applied > $1",
+        ] {
+            sqlx::query(statement)
+                .bind(epoch)
+                .execute(&mut *tx)
+                .await
+                .unwrap();
+        }
+        tx.commit().await.unwrap();
+    }
+
     /// Makes a row one that can't be understood.
     pub(crate) async fn damage_map(&self, path: &str) {
         let mut tx = self.begin_write().await.unwrap();

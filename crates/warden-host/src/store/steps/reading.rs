@@ -3,13 +3,14 @@
 use tower_warden::{MapId, OwnerId, Site};
 use uma_client::{Issuer, ResourceId};
 
+use super::nodes::purge_of;
 use super::rows::at_path;
-use super::{Backend, OrStore as _};
+use super::{Backend, OrStore as _, texts_in};
 use crate::Error;
 use crate::am_key::am_key;
 use crate::store::enforced::{RawEnforced, Reader};
 use crate::store::rows::{RawMap, select_maps};
-use crate::store::{Changes, Holding, MapRecord, Orphan};
+use crate::store::{Changes, EnforcedRecord, Holding, MapRecord, MapsAt, Orphan};
 
 /// Whether the host may act for the owner of a row at its AM. Without that, work there has to wait.
 macro_rules! held {
@@ -28,34 +29,91 @@ fn records(rows: Vec<RawMap>) -> Vec<MapRecord> {
     rows.into_iter().filter_map(RawMap::record).collect()
 }
 
+/// `SELECT` of what enforcement has to know of maps, up to the conditions.
+macro_rules! select_enforced {
+    ($rest:literal) => {
+        concat!(
+            "SELECT m.id, m.site, m.path_key, m.subtree, m.owner, a.issuer, m.resource_id, m.scopes, m.state, m.withheld \
+             FROM warden_resource_map AS m JOIN warden_am AS a ON a.am_key = m.am_key ",
+            $rest
+        )
+    };
+}
+
+const EPOCH: &str = "SELECT value FROM warden_epoch WHERE id = 1";
+
+fn enforced(rows: Vec<RawEnforced>) -> Vec<EnforcedRecord> {
+    let mut read = Reader::default();
+    rows.into_iter()
+        .filter_map(|row| read.record(row))
+        .collect()
+}
+
+pub(super) async fn epoch(store: &Backend) -> Result<i64, Error> {
+    sqlx::query_scalar(EPOCH)
+        .fetch_one(store.reader())
+        .await
+        .or_store()
+}
+
 pub(super) async fn changes_since(store: &Backend, epoch: i64) -> Result<Changes, Error> {
     let mut tx = store.begin_read().await?;
-    let now: i64 = sqlx::query_scalar("SELECT value FROM warden_epoch WHERE id = 1")
-        .fetch_one(&mut *tx)
-        .await
-        .or_store()?;
-    if now == epoch {
-        return Ok(Changes {
-            epoch,
-            maps: Vec::new(),
-        });
+    let (now, swept): (i64, i64) =
+        sqlx::query_as("SELECT value, swept FROM warden_epoch WHERE id = 1")
+            .fetch_one(&mut *tx)
+            .await
+            .or_store()?;
+    let mut changes = Changes {
+        epoch: now,
+        maps: Vec::new(),
+        purges: Vec::new(),
+        forgotten: epoch > 0 && epoch < swept,
+    };
+    if now == epoch || changes.forgotten {
+        return Ok(changes);
     }
-    let rows: Vec<RawEnforced> = sqlx::query_as(
-        "SELECT m.id, m.site, m.path_key, m.subtree, m.owner, a.issuer, m.resource_id, m.scopes, m.state, m.withheld \
-         FROM warden_resource_map AS m JOIN warden_am AS a ON a.am_key = m.am_key \
-         WHERE m.changed_epoch > $1 AND (m.state <> 'tombstone' OR $1 > 0)",
-    )
+    let rows = sqlx::query_as(select_enforced!(
+        "WHERE m.changed_epoch > $1 AND (m.state <> 'tombstone' OR $1 > 0)"
+    ))
     .bind(epoch)
     .fetch_all(&mut *tx)
     .await
     .or_store()?;
-    let mut read = Reader::default();
-    Ok(Changes {
-        epoch: now,
-        maps: rows
-            .into_iter()
-            .filter_map(|row| read.record(row))
-            .collect(),
+    changes.maps = enforced(rows);
+    if epoch > 0 {
+        let purges: Vec<(String, String)> =
+            sqlx::query_as("SELECT kind, what FROM warden_purge WHERE epoch > $1 ORDER BY epoch")
+                .bind(epoch)
+                .fetch_all(&mut *tx)
+                .await
+                .or_store()?;
+        changes.purges = purges.into_iter().map(purge_of).collect();
+    }
+    Ok(changes)
+}
+
+pub(super) async fn maps_at(
+    store: &Backend,
+    site: &Site,
+    path_keys: &[String],
+) -> Result<MapsAt, Error> {
+    let mut tx = store.begin_read().await?;
+    let epoch = sqlx::query_scalar(EPOCH)
+        .fetch_one(&mut *tx)
+        .await
+        .or_store()?;
+    let rows = sqlx::query_as(concat!(
+        select_enforced!("WHERE m.site = $1 AND m.state <> 'tombstone' AND m.path_key IN "),
+        texts_in!("$2")
+    ))
+    .bind(site.as_str())
+    .bind(serde_json::Value::from(path_keys).to_string())
+    .fetch_all(&mut *tx)
+    .await
+    .or_store()?;
+    Ok(MapsAt {
+        epoch,
+        maps: enforced(rows),
     })
 }
 

@@ -4,6 +4,7 @@ use tower_warden::MapId;
 use uma_client::ResourceId;
 use url::Url;
 
+use super::nodes::sweep_leases;
 use super::rows::{orphaned, with_id};
 use super::{Backend, OrStore as _, Write};
 use crate::Error;
@@ -335,20 +336,35 @@ pub(super) async fn orphan_failed(
     tx.commit().await
 }
 
-pub(super) async fn swept(store: &Backend, now: i64, tombstones_before: i64) -> Result<(), Error> {
+pub(super) async fn swept(store: &Backend, now: i64, before: i64) -> Result<(), Error> {
     let mut tx = store.write().await?;
     sqlx::query("DELETE FROM warden_pending_authorization WHERE expires < $1")
         .bind(now)
         .execute(&mut *tx)
         .await
         .or_store()?;
-    sqlx::query(
+    let stones: Vec<i64> = sqlx::query_scalar(
         "DELETE FROM warden_resource_map \
-         WHERE state = 'tombstone' AND resource_id IS NULL AND perhaps = FALSE AND updated < $1",
+         WHERE state = 'tombstone' AND resource_id IS NULL AND perhaps = FALSE AND updated < $1 RETURNING changed_epoch",
     )
-    .bind(tombstones_before)
-    .execute(&mut *tx)
+    .bind(before)
+    .fetch_all(&mut *tx)
     .await
     .or_store()?;
+    let purges: Vec<i64> =
+        sqlx::query_scalar("DELETE FROM warden_purge WHERE created < $1 RETURNING epoch")
+            .bind(before)
+            .fetch_all(&mut *tx)
+            .await
+            .or_store()?;
+    // Who has not followed up to there can't be told any more what changed.
+    if let Some(swept) = stones.into_iter().chain(purges).max() {
+        sqlx::query("UPDATE warden_epoch SET swept = CASE WHEN swept < $1 THEN $1 ELSE swept END WHERE id = 1")
+            .bind(swept)
+            .execute(&mut *tx)
+            .await
+            .or_store()?;
+    }
+    sweep_leases(store, &mut tx).await?;
     tx.commit().await
 }

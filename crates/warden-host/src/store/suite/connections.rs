@@ -1,5 +1,6 @@
 //! AMs, connections, PATs.
 
+use tower_warden::Purge;
 use uma_client::PatState;
 
 use super::*;
@@ -48,6 +49,23 @@ pub(crate) async fn a_new_client_is_told_to_enforcement(store: &impl Store) {
     let changes = store.changes_since(before).await.unwrap();
     assert_eq!((changes.epoch, changes.maps.len()), (before + 1, 1));
     assert_eq!(changes.maps[0].id, map.id);
+    assert_eq!(
+        changes.purges,
+        [Purge::Am(home())],
+        "nodes hold the old one"
+    );
+    let again = store.am_registered(&renewed, Some("renewed"), 3).await;
+    assert_eq!(again.unwrap().client, renewed.client);
+    assert_eq!(epoch(store).await, before + 1, "it is the same");
+    let mut rotated = renewed;
+    rotated.client.secret = Some(Secret::new("another-canary"));
+    store
+        .am_registered(&rotated, Some("renewed"), 3)
+        .await
+        .unwrap();
+    let changes = store.changes_since(before + 1).await.unwrap();
+    assert_eq!((changes.epoch, changes.maps.len()), (before + 2, 0));
+    assert_eq!(changes.purges, [Purge::Am(home())]);
 }
 
 fn pending(state: &str) -> PendingConnect {
