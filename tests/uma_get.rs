@@ -14,7 +14,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::process::Command;
 use tower_warden::{CanonicalPath, Grant, MemoryMaps, OneAm, OwnerId, Unmapped, WardenLayer};
-use uma_client::{ClientCredentials, Issuer, Secret};
+use uma_client::{ClientCredentials, Dialect, Issuer, Secret};
 use warden_am::{ClientSpec, PolicySpec, Script, WardenAm};
 
 struct Scene {
@@ -30,9 +30,10 @@ async fn listen() -> (TcpListener, String) {
 }
 
 impl Scene {
-    async fn new() -> Self {
+    async fn new(dialect: Dialect) -> Self {
         let (listener, issuer) = listen().await;
         let am = WardenAm::builder(&issuer)
+            .dialect(dialect)
             .user("bob", "bob")
             .user("carol", "carol")
             .client(ClientSpec::new("host").secret("host-secret"))
@@ -43,6 +44,7 @@ impl Scene {
         tokio::spawn(am.serve(listener, std::future::pending()));
         let host = ClientCredentials::basic("host", Secret::new("host-secret"));
         let one_am = OneAm::builder(Issuer::parse(&issuer).unwrap(), host)
+            .dialect(dialect)
             .allow_insecure_http()
             .build()
             .unwrap();
@@ -58,6 +60,7 @@ impl Scene {
             .maps(maps)
             .protection(one_am)
             .guard("/api", Unmapped::Deny)
+            .host_id("photos.example")
             .build()
             .unwrap();
         let seen = |grant: Grant| async move { format!("seen by {:?}", grant.subject()) };
@@ -92,7 +95,7 @@ impl Scene {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_earns_an_rpt_or_says_what_the_am_wants() {
-    let scene = Scene::new().await;
+    let scene = Scene::new(Dialect::Uma2).await;
     let (code, _, said) = scene.run(&[]).await;
     assert_eq!(code, Some(4), "{said}");
     assert!(
@@ -131,4 +134,26 @@ async fn it_earns_an_rpt_or_says_what_the_am_wants() {
         said.lines().count() == 1 && !said.contains("wrong\""),
         "{said}"
     );
+}
+
+/// What is spoken at the AM is told by the challenge.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_speaks_to_an_am_of_2012_by_itself() {
+    let scene = Scene::new(Dialect::Draft03).await;
+    let (code, _, said) = scene.run(&[]).await;
+    assert_eq!(code, Some(4), "{said}");
+    let (code, _, said) = scene.run(&["--user", "bob"]).await;
+    assert_eq!(code, Some(6), "{said}");
+    let view = PolicySpec::user("bob", ["view"]);
+    scene.am.add_policy("host", &scene.resource, view).unwrap();
+    let (code, out, said) = scene.run(&["--user", "bob"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(out.starts_with("seen by "), "{out}");
+    let put = ["--user", "bob", "-X", "PUT", "-d", "changed"];
+    let (code, _, said) = scene.run(&put).await;
+    assert_eq!(code, Some(6), "{said}");
+    let edit = PolicySpec::user("bob", ["edit"]);
+    scene.am.add_policy("host", &scene.resource, edit).unwrap();
+    let (code, _, said) = scene.run(&put).await;
+    assert_eq!(code, Some(0), "{said}");
 }

@@ -13,6 +13,7 @@
     reason = "tests"
 )]
 
+#[allow(dead_code, reason = "shared with the end-to-end tests")]
 #[path = "../end_to_end/am.rs"]
 mod am;
 #[allow(dead_code, reason = "shared with the end-to-end tests")]

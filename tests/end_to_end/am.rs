@@ -3,6 +3,7 @@
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use uma_client::Dialect;
 use warden_am::{ClientSpec, Script, WardenAm};
 
 pub(crate) struct Am {
@@ -14,9 +15,15 @@ pub(crate) struct Am {
 
 impl Am {
     pub(crate) async fn start() -> Self {
+        Self::speaking(Dialect::Uma2).await
+    }
+
+    /// One that speaks a dialect.
+    pub(crate) async fn speaking(dialect: Dialect) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let issuer = format!("http://{}", listener.local_addr().unwrap());
         let am = WardenAm::builder(&issuer)
+            .dialect(dialect)
             .user("alice", "alice")
             .user("bob", "bob")
             .user("carol", "carol")

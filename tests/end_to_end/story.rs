@@ -239,15 +239,15 @@ async fn each_owner_has_her_own_resources_and_no_other() {
 
 #[tokio::test]
 async fn the_tour_tells_the_whole_story() {
-    let told = run(&["tour"]).await;
-    assert_eq!(told.code, Some(0), "{}", told.stderr);
-    assert!(
-        told.stdout.contains("The story went as it should"),
-        "{}",
-        told.stdout
-    );
-    assert!(
-        told.stdout
-            .contains("www-authenticate: UMA realm=\"host-one\",as_uri=")
-    );
+    for (dialect, challenge) in [
+        ("uma2", "UMA realm=\"host-one\",as_uri="),
+        ("draft03", "UMA realm=\"host-one\",host_id="),
+    ] {
+        let told = run(&["tour", "--dialect", dialect]).await;
+        assert_eq!(told.code, Some(0), "{}", told.stderr);
+        let went = told.stdout.contains("The story went as it should");
+        assert!(went, "{}", told.stdout);
+        let refused = format!("www-authenticate: {challenge}");
+        assert!(told.stdout.contains(&refused), "{}", told.stdout);
+    }
 }

@@ -25,6 +25,7 @@ use crate::client::is_trusted;
 use crate::error::Error;
 use crate::ids::ResourceId;
 use crate::profile::AmProfile;
+use crate::wire::Metadata;
 
 mod calls;
 mod challenge;
@@ -72,6 +73,23 @@ impl Dialect {
         match self {
             Self::Uma2 => AmProfile::uma2(),
             Self::Draft03 => draft03::profile(),
+        }
+    }
+
+    /// Whether it is the host that chooses the ids of resources, and not the AM.
+    pub fn host_chooses_ids(&self) -> bool {
+        match self {
+            Self::Uma2 => false,
+            Self::Draft03 => true,
+        }
+    }
+
+    /// The profile of an AM with these metadata, where they tell it for certain.
+    pub(crate) fn recognise(&self, metadata: &Metadata) -> Option<AmProfile> {
+        match self {
+            Self::Uma2 => AmProfile::recognise(metadata),
+            // The AMs of 2012 had nothing by which one could be told from another.
+            Self::Draft03 => None,
         }
     }
 

@@ -72,7 +72,8 @@ pub enum ErrorKind {
     NotFound,
     /// The AM says that the PAT is dead (expired or revoked).
     PatDead,
-    /// The AM answered 412: the resource has another revision.
+    /// The AM answered 412: the resource has another revision. Or none was given where the dialect needs one, and nothing was
+    /// sent. Read the resource, and try again with the revision that it has.
     PreconditionFailed,
     /// The AM answered with a redirect; none is followed.
     Redirect,
@@ -110,7 +111,9 @@ impl ErrorKind {
             Self::NeedsConsent => "the owner has to consent",
             Self::NotFound => "the AM does not know it",
             Self::PatDead => "the AM says that the PAT is dead",
-            Self::PreconditionFailed => "the resource was changed meanwhile",
+            Self::PreconditionFailed => {
+                "the resource was changed meanwhile, or its revision is missing"
+            }
             Self::Redirect => "the AM answered with a redirect",
             Self::Refused => "the AM refused",
             Self::StateMismatch => "the state of the callback is not the one that was sent",

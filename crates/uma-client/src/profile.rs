@@ -80,6 +80,9 @@ pub struct AmProfile {
     /// Whether the AM says at any time, to the host and for any token, what its policies permit just then
     /// ([`AmClient::live_decision`](crate::AmClient::live_decision)).
     pub live_decision: bool,
+    /// Whether a token goes on permitting what it did after the owner took the policy away: introspection follows the token, and
+    /// the token its own life. Only a live decision tells then.
+    pub tokens_outlive_policies: bool,
     /// Whether an introspection may call a token inactive only because it is not meant for the client that asks. The log
     /// then says so.
     pub inactive_may_mean_audience: bool,
@@ -120,6 +123,7 @@ impl AmProfile {
             registration_form: RegistrationForm::Rfc7591,
             registration_grant_types: Vec::new(),
             live_decision: false,
+            tokens_outlive_policies: false,
             inactive_may_mean_audience: false,
             submitted_description: None,
             retries_exchange: false,
@@ -129,8 +133,8 @@ impl AmProfile {
     }
 
     /// Keycloak 26: a second metadata document, no PAT scope, introspection by the host's client, array tickets, a dead PAT
-    /// shown as 403 `invalid_bearer_token`, a 404 that proves nothing, a registration form of its own, live decisions, and
-    /// its account console in place of policy links.
+    /// shown as 403 `invalid_bearer_token`, a 404 that proves nothing, a registration form of its own, tokens that outlive
+    /// policies and live decisions, and its account console in place of policy links.
     ///
     /// Add `offline_access` to [`extra_pat_scopes`](Self::extra_pat_scopes) for connections that outlive the owner's session
     /// at Keycloak; owners need the realm role of that name.
@@ -162,6 +166,7 @@ impl AmProfile {
                 "urn:ietf:params:oauth:grant-type:uma-ticket".to_owned(),
             ],
             live_decision: true,
+            tokens_outlive_policies: true,
             inactive_may_mean_audience: true,
             submitted_description: Some(Cow::Borrowed("request_submitted")),
             retries_exchange: true,

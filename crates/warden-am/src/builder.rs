@@ -171,16 +171,22 @@ impl fmt::Debug for AmBuilder {
     }
 }
 
+/// What this AM can be: the only place that knows one dialect from another.
+const PERSONALITIES: [(Dialect, Personality); 2] = [
+    (Dialect::Uma2, endpoints::uma2),
+    (Dialect::Draft03, draft03::endpoints),
+];
+
 /// The endpoints for programs, chosen once.
 fn personality(dialect: Dialect) -> Result<Personality, Error> {
-    match dialect {
-        Dialect::Uma2 => Ok(endpoints::uma2),
-        Dialect::Draft03 => Ok(draft03::endpoints),
-        _ => Err(Error::new(
+    let mut known = PERSONALITIES.iter();
+    let found = known.find(|(spoken, _)| *spoken == dialect);
+    found.map(|(_, endpoints)| *endpoints).ok_or_else(|| {
+        Error::new(
             ErrorKind::Config,
             format!("the dialect {} is not spoken here", dialect.as_str()),
-        )),
-    }
+        )
+    })
 }
 
 /// Adds the endpoints that programs call.

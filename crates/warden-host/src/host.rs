@@ -13,10 +13,12 @@ mod listing;
 mod pace;
 mod paths;
 mod reseal;
+mod scopes;
 mod share;
 mod shown;
 mod spread;
 mod work;
+mod withdrawal;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,6 +41,7 @@ pub(crate) use keepers::Keepers;
 pub(crate) use pace::Pace;
 pub(crate) use paths::{Locks, PathLocks};
 pub(crate) use work::{Claim, Work, Worker};
+pub(crate) use scopes::ScopeDocuments;
 
 use crate::catalogue::AnyCatalogue;
 use crate::notify::AnyNotify;

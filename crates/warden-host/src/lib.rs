@@ -85,7 +85,9 @@ pub use policy::{AmChoice, AmPolicy, AmSetting, ConnectBy, LostPolicy, PatStrate
 pub use protection::HostProtection;
 pub use query::{ResourceQuery, ResourcesPage, Standing};
 pub use reconcile::{Drift, DriftPolicy, Reconciled};
-pub use resource::{ShareRequest, SharedResource, Stopped};
+pub use resource::{ShareRequest, SharedResource, Stopped, Withdrawal};
 pub use return_path::ReturnPath;
 pub use seal::{KeyRing, KeySource, SealingKey};
 pub use store::AnyStore;
+#[cfg(feature = "postgres")]
+pub use store::PostgresStore;

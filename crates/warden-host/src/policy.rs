@@ -129,7 +129,7 @@ impl AmSetting {
         Self {
             issuer,
             name,
-            profile: AmProfile::uma2(),
+            profile: Dialect::default().profile(),
             dialect: Dialect::default(),
             credentials: None,
             initial_access_token: None,
@@ -161,9 +161,12 @@ impl AmSetting {
         self
     }
 
-    /// Sets the protocol that the AM speaks.
+    /// Sets the protocol that the AM speaks, to the letter unless [`with_profile`](Self::with_profile) says otherwise.
     #[must_use]
     pub fn with_dialect(mut self, dialect: Dialect) -> Self {
+        if self.profile == self.dialect.profile() {
+            self.profile = dialect.profile();
+        }
         self.dialect = dialect;
         self
     }

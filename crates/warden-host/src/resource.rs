@@ -121,6 +121,8 @@ pub struct SharedResource {
     pub epoch: Epoch,
     /// Whether every node enforces it as it stands here.
     pub spread: Spread,
+    /// How soon what its owner withdraws at the AM holds here.
+    pub withdrawal: Withdrawal,
 }
 
 /// What became of paths that an owner stopped sharing.
@@ -139,6 +141,19 @@ impl Stopped {
     pub const fn was_shared(self) -> bool {
         self.count > 0
     }
+}
+
+/// How soon a permission that an owner withdraws at the AM is withdrawn at this host, too. Stopping to share holds at once
+/// in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Withdrawal {
+    /// As soon as the AM is asked again: when a kept answer has lived its time
+    /// ([`WardenBuilder::cache_ttl`](tower_warden::WardenBuilder::cache_ttl), 10 s unless set).
+    Soon,
+    /// Not before the requester's token ends, and may be renewed at the AM without its policies being asked: as Keycloak
+    /// does without live decisions ([`AmSetting::with_live_decisions`](crate::AmSetting::with_live_decisions)).
+    WithTheToken,
 }
 
 impl Serialize for SharedResource {

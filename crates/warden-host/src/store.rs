@@ -5,10 +5,15 @@
 
 mod any;
 pub(crate) mod attention;
+mod enforced;
 mod listener;
 mod node;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod records;
+mod rows;
 mod sqlite;
+mod storable;
 #[cfg(test)]
 pub(crate) mod suite;
 
@@ -20,6 +25,10 @@ use uma_client::{ClientCredentials, Issuer, PatState, ResourceId, StoredPat};
 pub use any::AnyStore;
 pub use listener::{Heard, Listener};
 pub use node::{NodeId, NodeRecord};
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresStore;
+#[cfg(all(test, feature = "postgres"))]
+pub(crate) use postgres::bring_up_to_date as postgres_schema;
 pub use records::{
     AmRecord, Arrived, Attention, Changes, ConnectionRecord, Consent, EnforcedRecord, Holding,
     Intended, LeftoverRecord, MapRecord, MapsAt, MapsPage, MapsQuery, MoveBegun, MoveRecord,
@@ -27,8 +36,26 @@ pub use records::{
     Severed,
 };
 pub use sqlite::SqliteStore;
+pub(crate) use storable::path_fits;
 
-use crate::Error;
+use crate::{Error, ErrorKind};
+
+/// Makes an error of the database one of the host.
+trait OrStore<T> {
+    fn or_store(self) -> Result<T, Error>;
+}
+
+impl<T> OrStore<T> for Result<T, sqlx::Error> {
+    fn or_store(self) -> Result<T, Error> {
+        self.map_err(|error| {
+            Error::new(
+                ErrorKind::Store,
+                "this site's storage could not be read or written; try again later",
+            )
+            .because(error)
+        })
+    }
+}
 
 /// What a host keeps, and how it changes.
 ///
@@ -40,7 +67,12 @@ use crate::Error;
 ///   withheld; the client of an AM; purges) raises the epoch in the same transaction, and nothing else does.
 ///   Epochs are given in the order of commits, without gaps, and each changed map carries the epoch of its last change.
 /// * Work at an AM is due only where the host may act for the owner there.
-/// * Text is compared byte for byte. Text with a NUL is refused.
+/// * The revision of a registration goes where its id goes: with it into a tombstone, an orphan, a move, and away with it.
+///   It is nothing to enforcement.
+/// * Text is compared byte for byte. Text with a NUL is refused, and so is text that is too long for any of the stores: 2048
+///   bytes for the key of a path that is shared and for an issuer, 256 for an owner and a site, 64 KiB for all else.
+/// * An error of the kind [`ErrorKind::Store`] leaves open whether the step was done, where a store is not in this process.
+///   All steps can be done once more.
 /// * Secrets are sealed, each bound to table, row, owner, issuer and column. What can't be unsealed is an error, never an
 ///   absence; it spoils no other row.
 /// * A row that can't be understood is given back as [`MapRecord::broken`], beside the others.
@@ -235,8 +267,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// An owner wants a path shared. From this commit on the path is denied until the AM has it:
     ///
-    /// * no row, or a tombstone: a `pending` row. A tombstone keeps its map id, and its registration if it is of the same
-    ///   owner and AM; otherwise that registration becomes an [`Orphan`].
+    /// * no row, or a tombstone: a `pending` row. A tombstone keeps its map id, and its registration and marker if it is of
+    ///   the same owner and AM; otherwise that registration becomes an [`Orphan`]. Where the AM has nothing of it any more,
+    ///   the row takes the new marker: what was granted under the old one is not granted again.
     /// * `lost`: `pending` again, without the registration.
     /// * another row of this owner: takes what the owner wants now. New scopes make it `pending`; a new name,
     ///   description or icon leaves it as it is, to be told to the AM.
@@ -272,12 +305,13 @@ pub trait Store: Send + Sync + 'static {
         now: i64,
     ) -> impl Future<Output = Result<Vec<Option<MapRecord>>, Error>> + Send;
 
-    /// The AM has the resource, but something is left to do: remembers the id, leaves the state. Does nothing if the map
-    /// has moved on, but that the registration is then kept for it, or becomes an [`Orphan`].
+    /// The AM has the resource, but something is left to do: remembers id and revision, leaves the state. Does nothing if
+    /// the map has moved on, but that the registration is then kept for it, or becomes an [`Orphan`].
     fn share_half_registered(
         &self,
         map: &MapRecord,
         id: &ResourceId,
+        revision: Option<&str>,
         now: i64,
     ) -> impl Future<Output = Result<(), Error>> + Send;
 

@@ -2,6 +2,9 @@
 
 mod am;
 mod crash;
+mod place;
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -11,8 +14,9 @@ use tower_warden::{CanonicalPath, Engine, OwnerId, Unmapped, WardenLayer};
 use uma_client::{Issuer, ManualClock};
 use url::Url;
 
-pub(crate) use am::{FakeAm, Fault};
+pub(crate) use am::{FakeAm, Fault, Tags};
 pub(crate) use crash::{arm, crash_point, disarm, is_spared, spared};
+pub(crate) use place::Place;
 
 use crate::{
     AmPolicy, AmSetting, AnyStore, AuthorizationAnswer, BoxError, Catalogue, Error, Host,
@@ -53,6 +57,11 @@ pub(crate) fn clock() -> ManualClock {
     ManualClock::new(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000))
 }
 
+/// An empty store, gone with the test.
+pub(crate) async fn new_store() -> AnyStore {
+    store(&place::new_url().await).await
+}
+
 pub(crate) async fn store(url: &str) -> AnyStore {
     AnyStore::open(url, SealingKey::from_bytes(&[7; 32]).unwrap())
         .await
@@ -64,6 +73,12 @@ pub(crate) fn settings() -> Vec<AmSetting> {
     [(AM, "Home"), (OTHER_AM, "Other")]
         .map(|(issuer, name)| AmSetting::new(Issuer::parse(issuer).unwrap()).with_name(name))
         .into()
+}
+
+/// The same, spoken to as they speak.
+fn spoken_by(am: &FakeAm) -> Vec<AmSetting> {
+    let spoken = |setting: AmSetting| setting.with_dialect(am.dialect());
+    settings().into_iter().map(spoken).collect()
 }
 
 /// The same, of a kind that wants to be read back what it was told.
@@ -78,7 +93,7 @@ pub(crate) fn settings_read_back() -> Vec<AmSetting> {
 
 /// A host over a store, with an engine that guards `/people` attached.
 pub(crate) async fn host_over(am: &FakeAm, store: AnyStore, clock: &ManualClock) -> (Host, Engine) {
-    host_of(am, store, clock, settings()).await
+    host_with(am, store, clock, |builder| builder).await
 }
 
 /// The same, with AMs that are spoken to otherwise.
@@ -104,7 +119,7 @@ pub(crate) async fn host_with(
     let builder = Host::builder(store)
         .http(am.http())
         .callback_base(Url::parse("https://host.example/uma/callback").unwrap())
-        .ams(AmPolicy::Only(settings()))
+        .ams(AmPolicy::Only(spoken_by(am)))
         .catalogue(People)
         .clock(Arc::new(clock.clone()))
         .background_rate(100_000);
@@ -113,6 +128,7 @@ pub(crate) async fn host_with(
         .maps(host.maps())
         .protection(host.protection())
         .guard("/people", Unmapped::Pass)
+        .host_id("host.example")
         .clock(Arc::new(clock.clone()))
         .build()
         .unwrap();
@@ -123,7 +139,7 @@ pub(crate) async fn host_with(
 /// A host in memory.
 pub(crate) async fn host(am: &FakeAm) -> (Host, Engine, ManualClock) {
     let clock = clock();
-    let (host, engine) = host_over(am, store("sqlite::memory:").await, &clock).await;
+    let (host, engine) = host_over(am, new_store().await, &clock).await;
     (host, engine, clock)
 }
 

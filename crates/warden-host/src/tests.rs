@@ -4,6 +4,8 @@ mod attend;
 mod bulk;
 mod connect;
 mod crash;
+mod detection;
+mod draft03;
 mod drift;
 mod enforce;
 mod keys;

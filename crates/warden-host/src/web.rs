@@ -19,8 +19,9 @@
 //! | `GET /uma/resources` | `q`, `state` (`protected`, `pending`, `problem`), `am`, `page` | 200: a page of 50, or with `Accept: application/json` all as an array | 400 a field repeated |
 //! | `GET /internal/uma_mini_panel` | `uri`, `name`, `return_to`, `fragment=1` | 200 | 400, 403, 422 as above, in the panel |
 //! | `GET /uma/assets/warden.css` | - | 200, 304 | - |
+//! | `GET /uma/scopes/{scope}` | - | 200: the description of a scope, for AMs (`application/uma-scope+json`); nobody need be signed in | 404 no scope |
 //!
-//! All routes: 401 or 303 to the sign-in page when nobody is signed in (303 for pages; 401 for forms, for the mini panel
+//! All routes but the last two: 401 or 303 to the sign-in page when nobody is signed in (303 for pages; 401 for forms, for the mini panel
 //! and for JSON), 403 for a form sent by another site's page, 413 and 415 for what is no such form, 503 and 500 when the
 //! host's own store is in trouble. Forms come back filled in, with the message beside the field. Whoever prefers
 //! `application/json` gets refusals as `application/problem+json` (RFC 9457) with a member `field`.
@@ -99,6 +100,7 @@ mod model;
 mod pages;
 mod panel;
 mod returns;
+mod scopes;
 mod share;
 mod stop;
 mod text;

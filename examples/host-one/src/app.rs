@@ -26,25 +26,31 @@ use crate::{Failure, api, pages, status};
 pub(crate) struct AppOptions {
     pub(crate) unmapped: Unmapped,
     pub(crate) cache_ttl: Duration,
+    pub(crate) host_id: String,
+    pub(crate) accept_legacy_tokens: bool,
     pub(crate) allow_origin: Vec<String>,
     pub(crate) session_key: SessionKey,
 }
 
 /// Puts everything together around a host.
 pub(crate) async fn app(host: &Host, options: AppOptions) -> Result<Router, Failure> {
-    let warden = WardenLayer::builder()
+    let mut warden = WardenLayer::builder()
         .maps(host.maps())
         .protection(host.protection())
         .guard("/api", options.unmapped)
         .realm("host-one")
+        .host_id(options.host_id)
         .cache_ttl(options.cache_ttl)
         .own_access(|extensions, owner| {
             let signed_in: Option<&SignedIn> = extensions.get();
             signed_in.is_some_and(|signed_in| signed_in.user() == owner.as_str())
         })
         .outermost()
-        .accept_min_epoch()
-        .build()?;
+        .accept_min_epoch();
+    if options.accept_legacy_tokens {
+        warden = warden.accept_legacy_tokens();
+    }
+    let warden = warden.build()?;
     host.attach(warden.engine().clone());
 
     let sharing = web::router(host.clone(), Sessions)

@@ -10,7 +10,9 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tower_warden::Unmapped;
-use uma_client::{AmClient, AmProfile, ClientCredentials, Http, Issuer, ReqwestTransport, Secret};
+use uma_client::{
+    AmClient, AmProfile, ClientCredentials, Dialect, Http, Issuer, ReqwestTransport, Secret,
+};
 use warden_host::{
     AmPolicy, AmSetting, AnyStore, ErrorKind, Host, MapsMode, SealingKey, Wake,
 };
@@ -19,7 +21,7 @@ use crate::Failure;
 use crate::app::{AppOptions, app};
 use crate::embedded::{self, EmbeddedAm};
 use crate::log::Log;
-use crate::options::{AmAddress, MapsChoice, Profile, ServeOptions, UnmappedChoice};
+use crate::options::{AmAddress, MapsChoice, ServeOptions, UnmappedChoice};
 use crate::people::People;
 use crate::session::SessionKey;
 use crate::starting::Starting;
@@ -76,7 +78,12 @@ pub(crate) async fn start_with(options: ServeOptions, http: Http) -> Result<Runn
         AmAddress::Embedded => {
             let listener = listen(options.am_listen, "--am-listen").await?;
             let state = options.database.beside("am.json");
-            Some(embedded::start(listener, state, stopped.clone())?)
+            Some(embedded::start(
+                listener,
+                options.embedded_dialect(),
+                state,
+                stopped.clone(),
+            )?)
         }
     };
     let issuer = match (&options.am, &am) {
@@ -84,11 +91,15 @@ pub(crate) async fn start_with(options: ServeOptions, http: Http) -> Result<Runn
         (AmAddress::Embedded, Some(am)) => am.issuer.clone(),
         (AmAddress::Embedded, None) => return Err("the embedded AM did not start".into()),
     };
-    let profile = match am {
+    let (dialect, profile) = match am {
         None => check_am(&options, &issuer, http.clone()).await?,
-        Some(_) => AmProfile::uma2(),
+        Some(_) => {
+            let dialect = options.embedded_dialect();
+            (dialect, dialect.profile())
+        }
     };
-    let mut settings = vec![am_setting(&options, issuer.clone(), profile)?];
+    let mut settings =
+        vec![am_setting(&options, issuer.clone(), profile)?.with_dialect(dialect)];
     for other in &options.wider.also_am {
         settings.push(other_am(&options, other, http.clone()).await?);
     }
@@ -111,6 +122,8 @@ pub(crate) async fn start_with(options: ServeOptions, http: Http) -> Result<Runn
                 UnmappedChoice::Deny => Unmapped::Deny,
             },
             cache_ttl: options.cache_ttl,
+            host_id: options.host_id.unwrap_or_else(|| address.to_string()),
+            accept_legacy_tokens: options.accept_legacy_tokens,
             allow_origin: options.allow_origin,
             session_key,
         },
@@ -267,25 +280,25 @@ async fn other_am(
     issuer: &Issuer,
     http: Http,
 ) -> Result<AmSetting, Failure> {
-    let profile = check_am(options, issuer, http).await?;
+    let (dialect, profile) = check_am(options, issuer, http).await?;
     let setting = AmSetting::new(issuer.clone())
         .with_name(issuer.url().authority())
         .with_profile(profile)
+        .with_dialect(dialect)
         .with_allow_insecure(options.allow_insecure_am);
     Ok(setting)
 }
 
-/// The profile of the AM. An AM that is not there, or is not what was named, is told at once.
+/// What the AM speaks, and how. An AM that is not there, or is not what was named, is told at once.
 async fn check_am(
     options: &ServeOptions,
     issuer: &Issuer,
     http: Http,
-) -> Result<AmProfile, Failure> {
+) -> Result<(Dialect, AmProfile), Failure> {
     let mut client = AmClient::builder(issuer.clone()).http(http);
-    match options.am_profile {
-        Profile::Auto => {}
-        Profile::Uma2 => client = client.profile(AmProfile::uma2()),
-        Profile::Keycloak => client = client.profile(AmProfile::keycloak()),
+    let named = options.am_profile.spoken();
+    if let Some((dialect, profile)) = named.clone() {
+        client = client.dialect(dialect).profile(profile);
     }
     if options.allow_insecure_am {
         client = client.allow_insecure_http();
@@ -293,11 +306,14 @@ async fn check_am(
     let client = client
         .build()
         .map_err(|error| format!("{error}; for development, --allow-insecure-am allows http"))?;
-    if matches!(options.am_profile, Profile::Auto) {
-        return Ok(client.with_detected_profile().await?.profile().clone());
-    }
-    client.metadata().await?;
-    Ok(client.profile().clone())
+    let client = match named {
+        Some(_) => {
+            client.metadata().await?;
+            client
+        }
+        None => client.detected().await?,
+    };
+    Ok((client.dialect(), client.profile().clone()))
 }
 
 fn session_key(options: &ServeOptions) -> Result<SessionKey, Failure> {

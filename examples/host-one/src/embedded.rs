@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use uma_client::Issuer;
+use uma_client::{Dialect, Issuer};
 use warden_am::{ClientSpec, WardenAm};
 
 use crate::Failure;
@@ -17,9 +17,10 @@ pub(crate) struct EmbeddedAm {
     pub(crate) serving: JoinHandle<std::io::Result<()>>,
 }
 
-/// Starts an AM on a listener; it ends when `stop` says so.
+/// Starts an AM on a listener, that speaks one dialect to the letter; it ends when `stop` says so.
 pub(crate) fn start(
     listener: TcpListener,
+    dialect: Dialect,
     state_file: Option<PathBuf>,
     mut stop: watch::Receiver<bool>,
 ) -> Result<EmbeddedAm, Failure> {
@@ -28,7 +29,9 @@ pub(crate) fn start(
     let requester = ClientSpec::new("uma-get")
         .name("uma-get")
         .grant_types(["urn:ietf:params:oauth:grant-type:uma-ticket"]);
-    let mut am = WardenAm::builder(&issuer).client(requester);
+    let mut am = WardenAm::builder(&issuer)
+        .dialect(dialect)
+        .client(requester);
     for person in PEOPLE {
         am = am.user(person, person);
     }

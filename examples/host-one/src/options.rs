@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::builder::{FalseyValueParser, NonEmptyStringValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tower_warden::MAX_CACHE_TTL;
-use uma_client::Issuer;
+use uma_client::{AmProfile, Dialect, Issuer};
 
 use crate::Failure;
 
@@ -41,6 +41,10 @@ pub(crate) struct TourOptions {
     /// Show the fields of requests and answers, too.
     #[arg(long)]
     pub(crate) verbose: bool,
+
+    /// What the authorization manager of the story speaks: `uma2` or `draft03`.
+    #[arg(long, value_name = "NAME", default_value = "uma2", value_parser = dialect)]
+    pub(crate) dialect: Dialect,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -67,8 +71,8 @@ pub(crate) struct ServeOptions {
     )]
     pub(crate) am_listen: SocketAddr,
 
-    /// How the AM differs within its dialect. Unless named, it is told from the AM's metadata, and is that of a strict AM
-    /// where they don't tell.
+    /// What the AM speaks, and how it differs within that. Unless named, both are told from the AM's metadata, and are those of
+    /// a strict UMA 2.0 AM where they don't tell.
     #[arg(
         long,
         env = "HOST_ONE_AM_PROFILE",
@@ -123,8 +127,9 @@ pub(crate) struct ServeOptions {
     #[arg(long, env = "HOST_ONE_ALLOW_INSECURE_AM", value_parser = FalseyValueParser::new())]
     pub(crate) allow_insecure_am: bool,
 
-    /// The database: `sqlite::memory:` or `sqlite://FILE`; without it, a file in the folder `host-one-data`.
-    #[arg(long, env = "HOST_ONE_DATABASE", value_name = "URL", value_parser = database, default_value_t = default_database())]
+    /// The database: `sqlite::memory:`, `sqlite://FILE` or `postgres://USER:PASSWORD@HOST/NAME`; without it, a file in the
+    /// folder `host-one-data`.
+    #[arg(long, env = "HOST_ONE_DATABASE", value_name = "URL", value_parser = database, default_value_t = default_database(), hide_env_values = true)]
     pub(crate) database: Database,
 
     /// How the resource maps are held: all in memory, or those that are asked for.
@@ -179,6 +184,14 @@ pub(crate) struct ServeOptions {
     #[arg(long, env = "HOST_ONE_CACHE_TTL", value_name = "TIME", default_value = "10s", value_parser = cache_ttl)]
     pub(crate) cache_ttl: Duration,
 
+    /// The host's name in challenges of AMs that want it there, as those of 2012; without, its address.
+    #[arg(long, env = "HOST_ONE_HOST_ID", value_parser = NonEmptyStringValueParser::new(), value_name = "NAME")]
+    pub(crate) host_id: Option<String>,
+
+    /// Take a requester's token also from where AMs of 2012 let it stand: the field `WWW-Authenticate` of a request.
+    #[arg(long, env = "HOST_ONE_ACCEPT_LEGACY_TOKENS", value_parser = FalseyValueParser::new())]
+    pub(crate) accept_legacy_tokens: bool,
+
     /// An origin whose pages may call the API. May be given more than once; in the environment, separated by commas.
     #[arg(long, env = "HOST_ONE_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',', value_parser = origin)]
     pub(crate) allow_origin: Vec<String>,
@@ -199,6 +212,25 @@ pub(crate) enum Profile {
     Uma2,
     /// Keycloak.
     Keycloak,
+    /// An AM of 2012, as Puma and the SMART AM spoke.
+    Draft03,
+}
+
+impl Profile {
+    /// What an AM of this profile speaks, and how; none where its metadata are to tell.
+    pub(crate) fn spoken(self) -> Option<(Dialect, AmProfile)> {
+        Some(match self {
+            Self::Auto => return None,
+            Self::Uma2 => (Dialect::Uma2, Dialect::Uma2.profile()),
+            Self::Keycloak => (Dialect::Uma2, AmProfile::keycloak()),
+            Self::Draft03 => (Dialect::Draft03, Dialect::Draft03.profile()),
+        })
+    }
+
+    /// The profile of a strict AM of a dialect.
+    fn of(dialect: Dialect) -> Result<Self, Failure> {
+        Self::from_str(dialect.as_str(), true).map_err(Failure::from)
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -218,10 +250,12 @@ pub(crate) enum UnmappedChoice {
 }
 
 /// Where the host keeps what it knows.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) enum Database {
     Memory,
     File(PathBuf),
+    /// With a password, perhaps: shown nowhere.
+    Postgres(String),
 }
 
 impl Database {
@@ -230,13 +264,16 @@ impl Database {
         match self {
             Self::Memory => String::from("sqlite::memory:"),
             Self::File(path) => format!("sqlite://{}", path.display()),
+            Self::Postgres(url) => url.clone(),
         }
     }
 
-    /// A file beside the database, named after it; none if the database is in memory.
+    /// A file beside the database, named after it; none if the database is in memory. Beside a Postgres database it is in
+    /// the folder `host-one-data`, which the nodes then have to share.
     pub(crate) fn beside(&self, what: &str) -> Option<PathBuf> {
         match self {
             Self::Memory => None,
+            Self::Postgres(_) => Some(Path::new(DATA_FOLDER).join(format!("postgres.{what}"))),
             Self::File(path) => {
                 let mut name = path.file_name()?.to_owned();
                 name.push(".");
@@ -248,10 +285,11 @@ impl Database {
 
     /// Makes the folder of the database.
     pub(crate) fn make_folder(&self) -> Result<(), Failure> {
-        let Self::File(path) = self else {
-            return Ok(());
+        let folder = match self {
+            Self::Memory => None,
+            Self::File(path) => path.parent().filter(|folder| *folder != Path::new("")),
+            Self::Postgres(_) => Some(Path::new(DATA_FOLDER)),
         };
-        let folder = path.parent().filter(|folder| *folder != Path::new(""));
         if let Some(folder) = folder {
             std::fs::create_dir_all(folder).map_err(|error| {
                 format!(
@@ -264,24 +302,44 @@ impl Database {
     }
 }
 
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
 impl std::fmt::Display for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.url())
+        match self {
+            Self::Postgres(_) => f.write_str("postgres://…"),
+            _ => f.write_str(&self.url()),
+        }
     }
 }
 
 impl ServeOptions {
     /// Everything in memory, on any free ports.
-    pub(crate) fn for_tour() -> Result<Self, Failure> {
+    pub(crate) fn for_tour(dialect: Dialect) -> Result<Self, Failure> {
         let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut options = Options::try_parse_from(["host-one"])?.serve;
         options.listen = any_port;
         options.am = AmAddress::Embedded;
         options.am_listen = any_port;
+        options.am_profile = Profile::of(dialect)?;
         options.database = Database::Memory;
         options.unmapped = UnmappedChoice::Pass;
         options.cache_ttl = Duration::from_secs(10);
         Ok(options)
+    }
+}
+
+impl ServeOptions {
+    /// What the embedded AM speaks.
+    pub(crate) fn embedded_dialect(&self) -> Dialect {
+        self.am_profile
+            .spoken()
+            .map(|(dialect, _)| dialect)
+            .unwrap_or_default()
     }
 }
 
@@ -307,9 +365,19 @@ fn am_choice(text: &str) -> Result<AmAddress, String> {
         .map_err(|error| format!("neither `embedded` nor an issuer URL: {error}"))
 }
 
+fn dialect(text: &str) -> Result<Dialect, String> {
+    Dialect::from_name(text).ok_or_else(|| {
+        let known: Vec<&str> = Dialect::ALL.iter().map(Dialect::as_str).collect();
+        format!("not a dialect: expected one of {}", known.join(", "))
+    })
+}
+
 fn database(text: &str) -> Result<Database, String> {
     if text == "sqlite::memory:" {
         return Ok(Database::Memory);
+    }
+    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+        return Ok(Database::Postgres(text.to_owned()));
     }
     match text.strip_prefix("sqlite://") {
         Some(path) if !path.is_empty() && !path.contains('?') => {
@@ -320,7 +388,7 @@ fn database(text: &str) -> Result<Database, String> {
             Ok(Database::File(path))
         }
         _ => Err(String::from(
-            "expected `sqlite::memory:` or `sqlite://FILE`",
+            "expected `sqlite::memory:`, `sqlite://FILE` or `postgres://…`",
         )),
     }
 }
@@ -371,7 +439,7 @@ mod tests {
             (["--cache-ttl", "61s"], "at most 60s"),
             (
                 ["--database", "mysql://x"],
-                "expected `sqlite::memory:` or `sqlite://FILE`",
+                "expected `sqlite::memory:`, `sqlite://FILE` or `postgres://…`",
             ),
             (["--unmapped", "maybe"], "possible values: pass, deny"),
             (["--maps", "none"], "possible values: snapshot, read-through"),
@@ -380,12 +448,27 @@ mod tests {
                 "did you mean `https://app.example`?",
             ),
             (["--client-id", "x"], "--client-secret"),
+            (["--am-profile", "smart"], "draft03"),
         ] {
             let line = parse(&arguments).unwrap_err();
             assert!(line.starts_with("host-one: "), "{line}");
             assert!(line.contains(part), "{line}");
             assert!(!line.contains('\n'));
         }
+    }
+
+    #[test]
+    fn each_dialect_has_a_tour() {
+        for dialect in Dialect::ALL {
+            let name = dialect.as_str();
+            let options = Options::try_parse_from(["host-one", "tour", "--dialect", name]);
+            let Some(Command::Tour(tour)) = options.unwrap().command else {
+                panic!("no tour in {name}");
+            };
+            let serve = ServeOptions::for_tour(tour.dialect).unwrap();
+            assert_eq!(serve.am_profile.spoken().unwrap().0, *dialect);
+        }
+        assert!(Options::try_parse_from(["host-one", "tour", "--dialect", "2012"]).is_err());
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub(crate) async fn run(options: &TourOptions) -> Result<(), Failure> {
             narrator.clone(),
         )))
     };
-    let serve = ServeOptions::for_tour()?;
+    let serve = ServeOptions::for_tour(options.dialect)?;
     let running = demo::start_with(serve, overheard("host")?).await?;
     narrator.place(&format!("http://{}", running.address), "host");
     narrator.place(running.issuer.as_str(), "AM");

@@ -57,24 +57,30 @@ async fn run(options: &Options) -> Result<Outcome, Failure> {
         .timeout(Duration::from_secs(30))
         .build()?;
     let mut guard = RefusalGuard::default();
-    let mut rpt: Option<Secret> = None;
+    let mut shown: Option<Shown> = None;
     loop {
-        let answer = send(&client, options, rpt.as_ref()).await?;
-        let challenge = match answer.status() {
-            StatusCode::UNAUTHORIZED => UmaChallenge::parse(answer.headers())?,
+        let token = shown.as_ref().map(Shown::token);
+        let answer = send(&client, options, token).await?;
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let body = answer.bytes().await?;
+        let challenge = match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                UmaChallenge::parse_response(&headers, &body)?
+            }
             _ => None,
         };
         let Some(challenge) = challenge else {
-            return print(answer).await;
+            return print(status, &body);
         };
-        if guard.refused(options.url.as_str(), rpt.as_ref()).is_err() {
+        let rpt = shown.as_ref().and_then(Shown::rpt);
+        if guard.refused(options.url.as_str(), rpt).is_err() {
             eprintln!(
                 "uma-get: the host refuses what the AM has granted: the owner permits less than this request needs"
             );
             return Ok(Outcome::Denied);
         }
-        match earn(options, challenge, rpt).await? {
-            Ok(earned) => rpt = Some(earned),
+        match earn(options, challenge, shown).await? {
+            Ok(earned) => shown = Some(earned),
             Err(outcome) => return Ok(outcome),
         }
     }
@@ -95,11 +101,9 @@ async fn send(
     Ok(request.send().await?)
 }
 
-async fn print(answer: Response) -> Result<Outcome, Failure> {
-    let status = answer.status();
-    let body = answer.bytes().await?;
+fn print(status: StatusCode, body: &[u8]) -> Result<Outcome, Failure> {
     let mut out = std::io::stdout().lock();
-    out.write_all(&body)?;
+    out.write_all(body)?;
     if !body.is_empty() && !body.ends_with(b"\n") {
         out.write_all(b"\n")?;
     }
@@ -110,14 +114,37 @@ async fn print(answer: Response) -> Result<Outcome, Failure> {
     Ok(Outcome::Refused)
 }
 
-/// Takes the ticket of a challenge to the AM: an RPT, or why there is none.
+/// A token that was shown to the host.
+enum Shown {
+    /// This requester's own, which only says who asks.
+    Own(Secret),
+    Rpt(Secret),
+}
+
+impl Shown {
+    fn token(&self) -> &Secret {
+        match self {
+            Self::Own(token) | Self::Rpt(token) => token,
+        }
+    }
+
+    fn rpt(&self) -> Option<&Secret> {
+        match self {
+            Self::Own(_) => None,
+            Self::Rpt(token) => Some(token),
+        }
+    }
+}
+
+/// Takes the ticket of a challenge to the AM: an RPT, or why there is none. Where a ticket is given only to those who say who
+/// they are, a token that does.
 async fn earn(
     options: &Options,
     challenge: UmaChallenge,
-    rpt: Option<Secret>,
-) -> Result<Result<Secret, Outcome>, Failure> {
-    let (Some(issuer), Some(ticket)) = (challenge.issuer, challenge.ticket) else {
-        return Err("the host's challenge names no AM or no ticket".into());
+    shown: Option<Shown>,
+) -> Result<Result<Shown, Outcome>, Failure> {
+    let Some(issuer) = challenge.issuer else {
+        return Err("the host's challenge names no AM".into());
     };
     if let Some(expected) = &options.am
         && *expected != issuer
@@ -133,7 +160,7 @@ async fn earn(
         return Err(format!("the host names the AM {issuer}; say with --am that you trust it with what you told about yourself").into());
     }
     let insecure = options.insecure_http || (is_local(issuer.url()) && is_local(&options.url));
-    let mut am = AmClient::builder(issuer);
+    let mut am = AmClient::builder(issuer).dialect(challenge.dialect);
     if options.keycloak {
         am = am.profile(AmProfile::keycloak());
     }
@@ -151,10 +178,19 @@ async fn earn(
         am.with_detected_profile().await?
     };
     let requester = Requester::new(am.clone());
+    let Some(ticket) = challenge.ticket else {
+        // An RPT that has ended counts as none: it begins again.
+        if matches!(shown, Some(Shown::Own(_))) {
+            return Err("the host does not take this requester's own token, and gives no ticket without one".into());
+        }
+        return Ok(Ok(Shown::Own(requester.own_token().await?.rpt)));
+    };
     let exchange = |ticket: Ticket| party::speak_for(options, &am, ticket);
     let mut first = exchange(ticket).await?;
-    if let Some(rpt) = rpt {
-        first = first.rpt(rpt);
+    match shown {
+        Some(Shown::Own(own)) => first = first.bearer(own),
+        Some(Shown::Rpt(rpt)) => first = first.rpt(rpt),
+        None => {}
     }
     let mut outcome = requester.exchange(first).await?;
     if let (Exchange::Submitted { ticket, interval }, Some(patience)) = (&outcome, options.wait) {
@@ -166,7 +202,7 @@ async fn earn(
         outcome = requester.poll(again, Some(*interval), patience).await?;
     }
     match outcome {
-        Exchange::Granted(grant) => Ok(Ok(grant.rpt)),
+        Exchange::Granted(grant) => Ok(Ok(Shown::Rpt(grant.rpt))),
         Exchange::NeedInfo {
             required_claims,
             redirect_user,

@@ -137,6 +137,14 @@ impl AmClient {
         .await
     }
 
+    /// The id that [`create_resource_as`](Self::create_resource_as) registers a resource under when it is proposed this text:
+    /// in dialects in which the host chooses ids, so that a resource can be looked for by it after a call whose outcome is
+    /// unknown. Elsewhere, and for a text that can't be an id, none.
+    pub fn chosen_id(&self, proposed: &str) -> Option<ResourceId> {
+        let id = ResourceId::parse(proposed).ok()?;
+        self.dialect().host_chooses_ids().then_some(id)
+    }
+
     /// Reads a resource (section 3.2.2).
     ///
     /// # Errors
@@ -168,8 +176,8 @@ impl AmClient {
     /// Replaces the description of a resource if it still has this revision. A dialect without revisions looks at none.
     ///
     /// # Errors
-    /// See above; [`PreconditionFailed`](crate::ErrorKind::PreconditionFailed) when it has another revision,
-    /// [`Config`](crate::ErrorKind::Config) when the dialect needs one and none is given: read the resource first.
+    /// See above; [`PreconditionFailed`](crate::ErrorKind::PreconditionFailed) when it has another revision, or when the
+    /// dialect needs one and none is given: read the resource first.
     pub async fn update_resource_at(
         &self,
         pat: &Pat,

@@ -1,7 +1,17 @@
+use crate::dialect::Dialect;
 use crate::profile::AmProfile;
 use crate::wire::Metadata;
 
 impl AmProfile {
+    /// The preset with this [`name`](Self::name).
+    pub fn from_name(name: &str) -> Option<Self> {
+        Dialect::ALL
+            .iter()
+            .map(Dialect::profile)
+            .chain([Self::keycloak()])
+            .find(|preset| preset.name == name)
+    }
+
     /// The profile of the AM with these metadata, where they tell it for certain; an AM that looks like none that is known
     /// here need not be strict.
     ///
@@ -25,6 +35,14 @@ impl AmProfile {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn presets_are_found_by_name() {
+        for name in ["uma2", "draft03", "keycloak"] {
+            assert_eq!(AmProfile::from_name(name).unwrap().name, name);
+        }
+        assert_eq!(AmProfile::from_name("of-my-own"), None);
+    }
 
     #[test]
     fn keycloak_is_known_by_its_protection_api() {

@@ -8,8 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tower_warden::{Am, Audience};
-use uma_client::{AmClient, Clock, Http, IntrospectionAuth, Issuer, epoch_seconds};
+use uma_client::{
+    AmClient, AmProfile, Clock, Dialect, Http, IntrospectionAuth, Issuer, epoch_seconds,
+};
 
+use super::ScopeDocuments;
 use super::paths::Locks;
 use crate::outbound::{Outbound, Vetted};
 use crate::policy::{AmSetting, PatStrategy, brought};
@@ -26,6 +29,7 @@ pub(crate) struct Ams {
     clock: Arc<dyn Clock>,
     client_name: String,
     host_id: Option<String>,
+    scopes: ScopeDocuments,
     known: Mutex<HashMap<Issuer, Arc<AmEntry>>>,
     /// Counts how often something was forgotten: what was read before that is not remembered.
     forgotten: AtomicU64,
@@ -61,6 +65,7 @@ impl Ams {
         clock: Arc<dyn Clock>,
         client_name: String,
         host_id: Option<String>,
+        scopes: ScopeDocuments,
     ) -> Self {
         Self {
             policy,
@@ -70,10 +75,15 @@ impl Ams {
             clock,
             client_name,
             host_id,
+            scopes,
             known: Mutex::default(),
             forgotten: AtomicU64::new(0),
             registering: Locks::default(),
         }
+    }
+
+    pub(super) fn scopes(&self) -> &ScopeDocuments {
+        &self.scopes
     }
 
     pub(super) fn choices(&self) -> Vec<AmChoice> {
@@ -113,7 +123,7 @@ impl Ams {
     }
 
     /// The setting for an AM that is in the store; `None` if this host no longer works with it.
-    fn setting(&self, issuer: &Issuer) -> Option<AmSetting> {
+    pub(super) fn setting(&self, issuer: &Issuer) -> Option<AmSetting> {
         let named = self
             .policy
             .settings()
@@ -137,10 +147,13 @@ impl Ams {
             .settings()
             .iter()
             .find(|setting| setting.issuer == *issuer)
-            .is_none_or(|setting| {
-                setting.profile.introspection_auth == IntrospectionAuth::Pat
-                    && setting.pat != PatStrategy::HostCredentials
-            })
+            .map_or_else(
+                || {
+                    self.remembered(issuer)
+                        .is_none_or(|entry| introspects_as_owner(&entry.setting))
+                },
+                introspects_as_owner,
+            )
     }
 
     /// The name of an AM for people.
@@ -167,6 +180,7 @@ impl Ams {
         let Some(record) = store.am(issuer).await? else {
             return Ok(None);
         };
+        let setting = self.as_recorded(setting, &record);
         let client = self.client(&setting)?;
         let entry = Self::entry(setting, &client, &record);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -190,7 +204,21 @@ impl Ams {
         known.clear();
     }
 
-    fn remembered(&self, issuer: &Issuer) -> Option<Arc<AmEntry>> {
+    /// The setting of an AM that an owner brought, spoken to as was found out when it was brought.
+    fn as_recorded(&self, setting: AmSetting, record: &AmRecord) -> AmSetting {
+        if self.is_named(&setting.issuer) {
+            return setting;
+        }
+        let dialect = Dialect::from_name(&record.dialect).unwrap_or(setting.dialect);
+        let profile = AmProfile::from_name(&record.profile);
+        let setting = setting.with_dialect(dialect);
+        match profile {
+            Some(profile) => setting.with_profile(profile),
+            None => setting,
+        }
+    }
+
+    pub(super) fn remembered(&self, issuer: &Issuer) -> Option<Arc<AmEntry>> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.get(issuer).cloned()
     }
@@ -234,8 +262,11 @@ impl Ams {
             let vetted = Vetted::new(self.brought_http.clone(), setting.issuer.clone(), rules);
             Http::new(vetted)
         };
+        let mut profile = setting.profile.clone();
+        let own = || self.scopes.base().to_owned();
+        profile.scope_base.get_or_insert_with(own);
         let mut builder = AmClient::builder(setting.issuer.clone())
-            .profile(setting.profile.clone())
+            .profile(profile)
             .dialect(setting.dialect)
             .http(http)
             .clock(Arc::clone(&self.clock));
@@ -271,6 +302,11 @@ impl Ams {
                     .secret_expires
                     .is_none_or(|expires| expires > self.now()))
     }
+}
+
+fn introspects_as_owner(setting: &AmSetting) -> bool {
+    setting.profile.introspection_auth == IntrospectionAuth::Pat
+        && setting.pat != PatStrategy::HostCredentials
 }
 
 /// Trouble with an AM, in words for the owner.

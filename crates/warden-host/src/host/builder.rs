@@ -6,13 +6,14 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify as Bell};
+use uma_client::wire::draft03::ScopeDocument;
 use uma_client::{Clock, Http, ReqwestTransport, SystemClock};
 use url::Url;
 
 use super::following::{Node, Wake};
 use super::spread::PATIENCE;
 use super::work::WORK_LEASE;
-use super::{Ams, Host, Inner, Keepers, Locks, Pace, PathLocks, Worker};
+use super::{Ams, Host, Inner, Keepers, Locks, Pace, PathLocks, ScopeDocuments, Worker};
 use crate::catalogue::AnyCatalogue;
 use crate::maps::Shared;
 use crate::notify::AnyNotify;
@@ -47,6 +48,8 @@ pub struct HostBuilder {
     node_name: String,
     wait_for_nodes: Duration,
     work_lease: Duration,
+    scope_base: Option<Url>,
+    scope_documents: Vec<(String, ScopeDocument)>,
 }
 
 impl HostBuilder {
@@ -72,6 +75,8 @@ impl HostBuilder {
             node_name: String::new(),
             wait_for_nodes: PATIENCE,
             work_lease: WORK_LEASE,
+            scope_base: None,
+            scope_documents: Vec::new(),
         }
     }
 
@@ -155,6 +160,20 @@ impl HostBuilder {
         self
     }
 
+    /// Sets the public URL below which the host describes its scopes ([`Host::scope_document`]), for AMs to which a scope is
+    /// the URL of its description, as those of 2012. Without, it is `scopes/` beside the callback base, where the pages
+    /// serve it. It stands in registrations at such AMs: one that moves makes other scopes of them.
+    pub fn scope_base(mut self, base: Url) -> Self {
+        self.scope_base = Some(base);
+        self
+    }
+
+    /// Sets the description of a scope; without, its name is the scope.
+    pub fn scope_document(mut self, scope: impl Into<String>, document: ScopeDocument) -> Self {
+        self.scope_documents.push((scope.into(), document));
+        self
+    }
+
     /// Sets how many calls per second work that nobody waits for may make at one AM (bulk sharing, moves, the reconciler);
     /// without, 50.
     pub fn background_rate(mut self, per_second: u32) -> Self {
@@ -214,6 +233,10 @@ impl HostBuilder {
                 "`callback_base` must be an http or https URL without query and fragment",
             ));
         }
+        let scopes = ScopeDocuments::new(
+            scope_base(self.scope_base, &callback_base)?,
+            self.scope_documents,
+        );
         let policy = self
             .policy
             .ok_or_else(|| config("a host needs to be told which AMs owners may choose (`ams`)"))?;
@@ -257,6 +280,7 @@ impl HostBuilder {
             self.clock.clone(),
             self.client_name,
             self.host_id,
+            scopes,
         );
         if self.work_lease < Duration::from_millis(100) {
             return Err(config("`work_lease` must be at least 100 ms"));
@@ -303,6 +327,24 @@ impl HostBuilder {
         host.inner.begin_to_follow().await;
         Ok(host)
     }
+}
+
+/// Where scopes are described, with a slash at the end.
+fn scope_base(given: Option<Url>, callback_base: &Url) -> Result<Url, Error> {
+    let config = |text: &'static str| Error::new(ErrorKind::Config, text);
+    let base = match given {
+        Some(base) => base,
+        None => callback_base
+            .join("scopes/")
+            .map_err(|error| config("`callback_base` has no path beside it").because(error))?,
+    };
+    let plain = base.query().is_none() && base.fragment().is_none() && base.path().ends_with('/');
+    if matches!(base.scheme(), "http" | "https") && plain {
+        return Ok(base);
+    }
+    Err(config(
+        "`scope_base` must be an http or https URL that ends with a slash",
+    ))
 }
 
 impl fmt::Debug for HostBuilder {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{Claim, Host, Work};
 use crate::reconcile::Settled;
-use crate::store::{Intended, MapRecord, NewShare, RowState, Store as _};
+use crate::store::{Intended, MapRecord, NewShare, RowState, Store as _, path_fits};
 use crate::{ConnectionState, Error, ErrorKind, ShareRequest, SharedResource, Stopped};
 
 const MOST_NAME: usize = 255;
@@ -231,6 +231,7 @@ pub(super) fn new_share(
     issuer: &Issuer,
     request: ShareRequest,
 ) -> Result<NewShare, Error> {
+    path_fits(path.as_key()).map_err(|error| error.at("uri"))?;
     Ok(NewShare {
         site: site.clone(),
         path_key: path.as_key().to_owned(),

@@ -41,6 +41,7 @@ impl Host {
     pub(super) fn shared(&self, map: MapRecord, reached: Epoch) -> SharedResource {
         let epoch = Epoch::new(map.changed_epoch);
         let am_name = self.inner.ams.name(&map.issuer);
+        let withdrawal = self.withdrawal(&map);
         let unserved = !self.inner.ams.is_served(&map.issuer);
         let state = match map.state {
             _ if map.broken || map.withheld || unserved => MapState::Suspect,
@@ -86,6 +87,7 @@ impl Host {
             withheld: map.withheld,
             epoch,
             spread: Spread::of(epoch, reached),
+            withdrawal,
         }
     }
 }

@@ -18,6 +18,15 @@ pub(crate) enum LiveChoice {
 type LiveFor = dyn Fn(&ResourceMap) -> bool + Send + Sync;
 
 impl LiveChoice {
+    /// Whether the AM is asked on each check for the resource of a map.
+    pub(crate) fn is_for(&self, map: &ResourceMap) -> bool {
+        match self {
+            Self::None => false,
+            Self::All => true,
+            Self::Some(wanted) => wanted(map),
+        }
+    }
+
     /// For which resources of a token the AM is asked, when a request with these requirements bears it.
     ///
     /// The evidence is kept, and requests for other resources lean on it. So what the token holds besides is asked for

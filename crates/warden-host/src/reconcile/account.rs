@@ -9,7 +9,7 @@ use uma_client::{
     Error as UmaError, ErrorKind as UmaKind, ReadResource, RegisteredResource, ResourceId,
 };
 
-use super::caller::Caller;
+use super::caller::{Caller, Told};
 use super::{Settled, Trouble};
 use crate::Host;
 use crate::host::AmEntry;
@@ -96,23 +96,25 @@ impl<'a> Account<'a> {
     }
 
     pub(super) async fn create(&self, map: &MapRecord) -> Result<RegisteredResource, UmaError> {
-        self.caller.create(&self.describe(map)).await
+        self.caller.create(&map.marker, &self.describe(map)).await
     }
 
-    pub(super) async fn update(
-        &self,
-        id: &ResourceId,
-        map: &MapRecord,
-    ) -> Result<RegisteredResource, UmaError> {
-        self.caller.update(id, &self.describe(map)).await
+    pub(super) async fn update(&self, id: &ResourceId, map: &MapRecord) -> Result<Told, UmaError> {
+        let its_own = map.resource_id.as_ref() == Some(id);
+        let revision = map.revision.as_deref().filter(|_| its_own);
+        self.caller.update(id, revision, &self.describe(map)).await
     }
 
     pub(super) async fn read(&self, id: &ResourceId) -> Result<ReadResource, UmaError> {
         self.caller.read(id).await
     }
 
-    pub(super) async fn delete(&self, id: &ResourceId) -> Result<(), UmaError> {
-        self.caller.delete(id).await
+    pub(super) async fn delete(
+        &self,
+        id: &ResourceId,
+        revision: Option<&str>,
+    ) -> Result<(), UmaError> {
+        self.caller.delete(id, revision).await
     }
 
     pub(super) fn describe(&self, map: &MapRecord) -> ResourceDescription {
@@ -146,6 +148,16 @@ impl<'a> Account<'a> {
         &mut self,
         marker: &str,
     ) -> Result<(Option<ResourceId>, bool), Trouble> {
+        // Where the host chooses ids, one look is enough: nobody else knows this one.
+        if let Some(id) = self.am.client.chosen_id(marker) {
+            return match self.read(&id).await {
+                Ok(_) => Ok((Some(id), true)),
+                Err(error) if is_not_found(&error) => {
+                    Ok((None, self.am.client.profile().not_found_proves_absence))
+                }
+                Err(error) => Err(error.into()),
+            };
+        }
         if self.found.is_none() {
             self.found = Some(self.look_around().await?);
         }
@@ -230,10 +242,22 @@ impl<'a> Account<'a> {
             // A row may have found it again meanwhile.
             && !self.known_ids().await?.contains(&id)
         {
-            self.delete(&id).await?;
+            let its_own = orphan.resource_id.as_ref() == Some(&id);
+            let revision = orphan.revision.as_deref().filter(|_| its_own);
+            self.delete(&id, revision).await?;
         }
         store.orphan_gone(orphan.id).await?;
         Ok(Settled::Gone)
+    }
+}
+
+impl Account<'_> {
+    /// Whether a call that failed so may have met, or made, a registration of ours.
+    pub(super) fn may_be_there(&self, marker: &str, error: &UmaError) -> bool {
+        // An AM of 2012 says of an id that is used already no more than that the request is invalid.
+        let chosen = || self.am.client.chosen_id(marker).is_some();
+        let trouble = Trouble::Am(error.clone());
+        error.kind() == UmaKind::Conflict || (chosen() && !trouble.is_am() && !trouble.is_pat())
     }
 }
 

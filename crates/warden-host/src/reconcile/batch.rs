@@ -4,10 +4,9 @@ use tokio::sync::OwnedMutexGuard;
 use tokio::task::JoinSet;
 use uma_client::wire::ResourceDescription;
 use uma_client::{Error as UmaError, ErrorKind as UmaKind, ResourceId};
-use url::Url;
 
 use super::account::Account;
-use super::caller::Caller;
+use super::caller::{Caller, Told};
 use super::{Due, Settled, Trouble};
 use crate::Error;
 use crate::host::Work;
@@ -42,16 +41,21 @@ impl Batch {
 /// An answer of the AM to a registration.
 pub(super) struct Answer {
     pub(super) id: ResourceId,
-    pub(super) policy_uri: Option<Url>,
+    pub(super) told: Told,
 }
 
-/// A row, and what came of it; of a failure, the id of what was made all the same.
-type Answered = (MapRecord, Result<Answer, (Option<ResourceId>, UmaError)>);
+/// A failure, and what was made all the same.
+pub(super) type Failed = (Option<(ResourceId, Option<String>)>, UmaError);
+
+/// A row, and what came of it.
+type Answered = (MapRecord, Result<Answer, Failed>);
 
 /// What is asked of the AM about one row.
 pub(super) enum Ask {
-    Create,
-    Update(ResourceId),
+    /// Of a registration with this marker.
+    Create(String),
+    /// Of one that is there, with the revision that it had.
+    Update(ResourceId, Option<String>),
 }
 
 /// Asks for one registration, and reads it back where the profile wants that.
@@ -60,25 +64,24 @@ pub(super) async fn ask(
     ask: Ask,
     description: &ResourceDescription,
     reads_back: bool,
-) -> Result<Answer, (Option<ResourceId>, UmaError)> {
-    let done = match &ask {
-        Ask::Create => caller.create(description).await,
-        Ask::Update(id) => caller.update(id, description).await,
+) -> Result<Answer, Failed> {
+    let done = match ask {
+        Ask::Create(marker) => {
+            let created = caller.create(&marker, description).await;
+            created.map(|created| (created.id.clone(), Told::from(created)))
+        }
+        Ask::Update(id, revision) => {
+            let updated = caller.update(&id, revision.as_deref(), description).await;
+            updated.map(|told| (id, told))
+        }
     };
-    let done = done.map_err(|error| (None, error))?;
-    let id = match ask {
-        Ask::Create => done.id,
-        Ask::Update(id) => id,
-    };
+    let (id, mut told) = done.map_err(|error| (None, error))?;
     if !reads_back {
-        return Ok(Answer {
-            id,
-            policy_uri: done.policy_uri,
-        });
+        return Ok(Answer { id, told });
     }
     let read = match caller.read(&id).await {
         Ok(read) => read,
-        Err(error) => return Err((Some(id), error)),
+        Err(error) => return Err((Some((id, told.revision)), error)),
     };
     let has = &read.description.resource_scopes;
     if !description
@@ -90,12 +93,11 @@ pub(super) async fn ask(
             UmaKind::InvalidScope,
             "the AM did not keep all scopes of a resource",
         );
-        return Err((Some(id), error));
+        return Err((Some((id, told.revision)), error));
     }
-    Ok(Answer {
-        id,
-        policy_uri: done.policy_uri.or(read.policy_uri),
-    })
+    told.policy_uri = told.policy_uri.or(read.policy_uri);
+    told.revision = read.revision.or(told.revision);
+    Ok(Answer { id, told })
 }
 
 impl Account<'_> {
@@ -197,7 +199,8 @@ impl Account<'_> {
                 let Some((row, _)) = new.next() else { break };
                 let (caller, description) = (self.caller.clone(), self.describe(&row));
                 at_work.spawn(async move {
-                    let answer = ask(&caller, Ask::Create, &description, reads_back).await;
+                    let create = Ask::Create(row.marker.clone());
+                    let answer = ask(&caller, create, &description, reads_back).await;
                     (row, answer)
                 });
             }
@@ -244,11 +247,12 @@ impl Account<'_> {
                         Registered {
                             resource_id: answer.id,
                             registered_name: name,
-                            policy_uri: answer.policy_uri,
+                            policy_uri: answer.told.policy_uri,
+                            revision: answer.told.revision,
                         },
                     ));
                 }
-                Err((id, error)) => failed.push((row, id, error)),
+                Err((made, error)) => failed.push((row, made, error)),
             }
         }
         if !registered.is_empty() {
@@ -259,11 +263,11 @@ impl Account<'_> {
             batch.active += kept.iter().flatten().count();
             inner.publish().await?;
         }
-        for (row, id, error) in failed {
-            if let Some(id) = id {
+        for (row, made, error) in failed {
+            if let Some((id, revision)) = made {
                 inner
                     .store
-                    .share_half_registered(&row, &id, inner.now())
+                    .share_half_registered(&row, &id, revision.as_deref(), inner.now())
                     .await?;
             }
             self.batch_failed(&row, Trouble::Am(error), batch).await?;

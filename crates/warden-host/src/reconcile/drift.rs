@@ -248,7 +248,7 @@ impl Account<'_> {
         }
         if policy.removes_surplus {
             for id in surplus {
-                self.delete(&id).await?;
+                self.delete(&id, None).await?;
                 tracing::info!(am = %self.am.issuer(), "a registration that nothing here stands for was deleted");
                 drift.removed += 1;
             }

@@ -130,10 +130,10 @@ impl Account<'_> {
         let mut asked = Vec::with_capacity(next.len());
         for moving in next {
             let known = match moving.resource_id {
-                Some(id) => Some(id),
+                Some(id) => Some((id, moving.revision)),
                 None if moving.fresh => None,
                 // An earlier attempt may have got through.
-                None => self.find(&moving.marker).await?.0,
+                None => self.find(&moving.marker).await?.0.map(|id| (id, None)),
             };
             // As it will be after the switch.
             let map = MapRecord {
@@ -154,11 +154,13 @@ impl Account<'_> {
                 };
                 let (caller, description) = (self.caller.clone(), self.describe(&map));
                 at_work.spawn(async move {
-                    let first = known.map_or(Ask::Create, Ask::Update);
-                    let again = matches!(first, Ask::Update(_));
+                    let create = || Ask::Create(map.marker.clone());
+                    let first =
+                        known.map_or_else(create, |(id, revision)| Ask::Update(id, revision));
+                    let again = matches!(first, Ask::Update(..));
                     let answer = match ask(&caller, first, &description, reads_back).await {
                         Err((None, error)) if again && is_not_found(&error) => {
-                            ask(&caller, Ask::Create, &description, reads_back).await
+                            ask(&caller, create(), &description, reads_back).await
                         }
                         answer => answer,
                     };
@@ -172,7 +174,8 @@ impl Account<'_> {
                     registered: Registered {
                         resource_id: answer.id,
                         registered_name: self.registered_name(&map),
-                        policy_uri: answer.policy_uri,
+                        policy_uri: answer.told.policy_uri,
+                        revision: answer.told.revision,
                     },
                     marker: map.marker,
                 }),

@@ -1,10 +1,10 @@
 //! What is to be done about a row, by its state.
 
-use uma_client::{ErrorKind as UmaKind, ResourceId, Scope};
-use url::Url;
+use uma_client::{ErrorKind as UmaKind, ReadResource, ResourceId, Scope};
 
 use super::Trouble;
 use super::account::{Account, is_not_found};
+use super::caller::Told;
 use crate::maps::uri_of_key;
 use crate::store::{MapRecord, Registered, RowState, Store as _};
 use crate::{Error, LostPolicy, Notice};
@@ -46,7 +46,7 @@ impl Account<'_> {
     async fn register(&mut self, map: &MapRecord, fresh: bool) -> Result<Settled, Trouble> {
         if let Some(id) = &map.resource_id {
             match self.update(id, map).await {
-                Ok(updated) => return self.confirm(map, id, updated.policy_uri).await,
+                Ok(told) => return self.confirm(map, id, told).await,
                 Err(error) if is_not_found(&error) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -56,8 +56,11 @@ impl Account<'_> {
             return self.adopt(map, &id).await;
         }
         match self.create(map).await {
-            Ok(created) => self.confirm(map, &created.id, created.policy_uri).await,
-            Err(error) if error.kind() == UmaKind::Conflict => {
+            Ok(created) => {
+                let id = created.id.clone();
+                self.confirm(map, &id, created.into()).await
+            }
+            Err(error) if self.may_be_there(&map.marker, &error) => {
                 match self.find_anew(&map.marker).await? {
                     Some(id) => self.adopt(map, &id).await,
                     None => Err(error.into()),
@@ -69,8 +72,8 @@ impl Account<'_> {
 
     /// Takes a registration with our marker for the row's.
     async fn adopt(&mut self, map: &MapRecord, id: &ResourceId) -> Result<Settled, Trouble> {
-        let updated = self.update(id, map).await?;
-        self.confirm(map, id, updated.policy_uri).await
+        let told = self.update(id, map).await?;
+        self.confirm(map, id, told).await
     }
 
     /// Publishes the row as the AM has it. Where the profile wants that, what the AM has is read back first.
@@ -78,18 +81,19 @@ impl Account<'_> {
         &mut self,
         map: &MapRecord,
         id: &ResourceId,
-        policy_uri: Option<Url>,
+        mut told: Told,
     ) -> Result<Settled, Trouble> {
         let inner = &self.host.inner;
-        let policy_uri = if self.am.client.profile().reads_back {
-            policy_uri.or(self.read_back(map, id).await?)
-        } else {
-            policy_uri
-        };
+        if self.am.client.profile().reads_back {
+            let read = self.read_back(map, id, &told).await?;
+            told.policy_uri = told.policy_uri.or(read.policy_uri);
+            told.revision = read.revision.or(told.revision);
+        }
         let registered = Registered {
             resource_id: id.clone(),
             registered_name: self.registered_name(map),
-            policy_uri,
+            policy_uri: told.policy_uri,
+            revision: told.revision,
         };
         let active = inner
             .store
@@ -103,7 +107,7 @@ impl Account<'_> {
         };
         for surplus in self.surplus(&map.marker, id) {
             // With our marker, so ours; nothing depends on it.
-            if let Err(error) = self.delete(&surplus).await {
+            if let Err(error) = self.delete(&surplus, None).await {
                 tracing::info!(am = %self.am.issuer(), error = %error, "a surplus registration stays at the AM");
             }
         }
@@ -111,14 +115,19 @@ impl Account<'_> {
     }
 
     /// Reads back what the AM has; it must be what was asked.
-    async fn read_back(&self, map: &MapRecord, id: &ResourceId) -> Result<Option<Url>, Trouble> {
+    async fn read_back(
+        &self,
+        map: &MapRecord,
+        id: &ResourceId,
+        told: &Told,
+    ) -> Result<ReadResource, Trouble> {
         let inner = &self.host.inner;
         let error = match self.read(id).await {
             Ok(read) => {
                 let has = &read.description.resource_scopes;
                 let keeps = |scope: &Scope| has.iter().any(|one| one == scope.as_str());
                 if map.scopes.iter().all(keeps) {
-                    return Ok(read.policy_uri);
+                    return Ok(read);
                 }
                 uma_client::Error::new(
                     UmaKind::InvalidScope,
@@ -129,7 +138,7 @@ impl Account<'_> {
         };
         inner
             .store
-            .share_half_registered(map, id, inner.now())
+            .share_half_registered(map, id, told.revision.as_deref(), inner.now())
             .await?;
         Err(error.into())
     }
@@ -141,7 +150,13 @@ impl Account<'_> {
             None => None,
             Some(id) => match self.read(id).await {
                 // A full description mends scopes that the AM did not know, too.
-                Ok(_) => return self.adopt(map, id).await,
+                Ok(read) => {
+                    let now = MapRecord {
+                        revision: read.revision,
+                        ..map.clone()
+                    };
+                    return self.adopt(&now, id).await;
+                }
                 Err(error) if is_not_found(&error) => Some(error),
                 Err(error) => return Err(error.into()),
             },
@@ -196,7 +211,7 @@ impl Account<'_> {
             return Err(Trouble::Unsure);
         };
         match self.update(id, map).await {
-            Ok(updated) => self.confirm(map, id, updated.policy_uri).await,
+            Ok(told) => self.confirm(map, id, told).await,
             Err(error) if is_not_found(&error) => {
                 inner.store.share_suspected(map.id, id, inner.now()).await?;
                 inner.publish().await?;
@@ -211,10 +226,10 @@ impl Account<'_> {
     async fn clean(&mut self, map: &MapRecord) -> Result<Settled, Trouble> {
         let inner = &self.host.inner;
         if let Some(id) = &map.resource_id {
-            self.delete(id).await?;
+            self.delete(id, map.revision.as_deref()).await?;
         } else if map.perhaps {
             match self.find(&map.marker).await? {
-                (Some(id), _) => self.delete(&id).await?,
+                (Some(id), _) => self.delete(&id, None).await?,
                 (None, true) => {}
                 (None, false) => return Err(Trouble::Unsure),
             }
@@ -239,6 +254,9 @@ pub(super) fn problem(name: &str, trouble: &Trouble) -> String {
                     "{name} says that it does not know it, but it may be there; nobody is let in"
                 )
             }
+            UmaKind::PreconditionFailed => format!(
+                "it is being changed at {name} by somebody else; nobody is let in, and this site will try again"
+            ),
             UmaKind::InvalidScope => format!(
                 "{name} does not accept what may be done with it; share it with other actions"
             ),

@@ -5,6 +5,8 @@ use std::time::Duration;
 use tower_warden::{MapId, OwnerId, Purge, Site};
 use uma_client::{ClientCredentials, Issuer, PatState, ResourceId, StoredPat};
 
+#[cfg(feature = "postgres")]
+use super::PostgresStore;
 use super::{
     AmRecord, Arrived, Attention, Changes, ConnectionRecord, Consent, Holding, Intended,
     LeftoverRecord, Listener, MapRecord, MapsAt, MapsPage, MapsQuery, MoveBegun, MoveRecord,
@@ -19,12 +21,16 @@ use crate::{Error, ErrorKind, KeyRing};
 pub enum AnyStore {
     /// An embedded SQLite database, for a host on one node.
     Sqlite(SqliteStore),
+    /// A Postgres database, for a host on any number of nodes.
+    #[cfg(feature = "postgres")]
+    Postgres(PostgresStore),
 }
 
 impl AnyStore {
     /// Opens the store at a URL, brings its schema up to date, and checks that `keys` hold those it is sealed with.
     ///
     /// `sqlite://FILE` makes the file, for its owner alone, if there is none; `sqlite::memory:` lives as long as the store.
+    /// `postgres://…`, with the feature `postgres`, is a database that is there: see `PostgresStore::open`.
     ///
     /// # Errors
     ///
@@ -35,9 +41,18 @@ impl AnyStore {
         if url.starts_with("sqlite:") {
             return SqliteStore::open(url, keys).await.map(Self::Sqlite);
         }
+        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            #[cfg(feature = "postgres")]
+            return PostgresStore::open(url, keys).await.map(Self::Postgres);
+            #[cfg(not(feature = "postgres"))]
+            return Err(Error::new(
+                ErrorKind::Config,
+                "this program is built without Postgres: the feature `postgres` of warden-host",
+            ));
+        }
         Err(Error::new(
             ErrorKind::Config,
-            "the database is given as `sqlite://FILE` or `sqlite::memory:`",
+            "the database is given as `sqlite://FILE`, `sqlite::memory:` or `postgres://…`",
         ))
     }
 }
@@ -47,6 +62,8 @@ impl AnyStore {
     pub async fn close(&self) {
         match self {
             Self::Sqlite(store) => store.close().await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(store) => store.close().await,
         }
     }
 }
@@ -75,6 +92,53 @@ impl From<SqliteStore> for AnyStore {
     }
 }
 
+#[cfg(feature = "postgres")]
+impl From<PostgresStore> for AnyStore {
+    fn from(store: PostgresStore) -> Self {
+        Self::Postgres(store)
+    }
+}
+
+#[cfg(test)]
+impl AnyStore {
+    /// Makes a row one that can't be understood.
+    pub(crate) async fn damage_map(&self, path: &str) {
+        match self {
+            Self::Sqlite(store) => store.damage_map(path).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(store) => store.damage_map(path).await,
+        }
+    }
+
+    /// Sets the clock that leases go by on, as this store sees it.
+    pub(crate) fn advance(&self, by: Duration) {
+        match self {
+            Self::Sqlite(store) => store.advance(by),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(store) => store.advance(by),
+        }
+    }
+
+    /// Sets the store back to an epoch, as a restored backup would: what was shared later is gone, and forgotten is what
+    /// nodes have said since.
+    pub(crate) async fn set_back(&self, epoch: i64) {
+        match self {
+            Self::Sqlite(store) => store.set_back(epoch).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(store) => store.set_back(epoch).await,
+        }
+    }
+
+    /// Cuts an owner's PAT off.
+    pub(crate) async fn damage_pat(&self, owner: &str) {
+        match self {
+            Self::Sqlite(store) => store.damage_pat(owner).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(store) => store.damage_pat(owner).await,
+        }
+    }
+}
+
 macro_rules! hand_on {
     ($($name:ident($($arg:ident: $type:ty),*) -> $out:ty;)*) => {
         impl Store for AnyStore {
@@ -83,6 +147,8 @@ macro_rules! hand_on {
                 crate::testing::crash_point().await;
                 let done = match self {
                     Self::Sqlite(store) => store.$name($($arg),*).await,
+                    #[cfg(feature = "postgres")]
+                    Self::Postgres(store) => store.$name($($arg),*).await,
                 };
                 #[cfg(test)]
                 crate::testing::crash_point().await;
@@ -123,7 +189,7 @@ hand_on! {
     shares_stopped(owner: &OwnerId, paths: Option<&[(Site, String)]>, now: i64) -> Vec<MapRecord>;
     share_registered(map: &MapRecord, registered: &Registered, now: i64) -> Option<MapRecord>;
     shares_registered(shares: &[(MapRecord, Registered)], now: i64) -> Vec<Option<MapRecord>>;
-    share_half_registered(map: &MapRecord, id: &ResourceId, now: i64) -> ();
+    share_half_registered(map: &MapRecord, id: &ResourceId, revision: Option<&str>, now: i64) -> ();
     share_failed(map: &MapRecord, problem: &str, next_try: i64) -> ();
     share_suspected(map: MapId, resource_id: &ResourceId, now: i64) -> bool;
     share_lost(map: &MapRecord, now: i64) -> bool;
@@ -152,4 +218,26 @@ hand_on! {
     orphans_due(issuer: &Issuer, now: i64, limit: u32) -> Vec<Orphan>;
     swept(now: i64, before: i64) -> ();
     resealed(after: Option<&SealedRow>, limit: u32) -> ResealedBatch;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::suite::{alice, connected_owners, intend, share_of};
+
+    #[tokio::test]
+    async fn leases_end_by_the_stores_clock_and_a_store_can_be_set_back() {
+        let store = crate::testing::new_store().await;
+        connected_owners(&store, &[alice()]).await;
+        intend(&store, &share_of(&alice(), "/a")).await;
+        let (node, lease) = (NodeId::random(), Duration::from_secs(15));
+        store.node_renewed(&node, 1, lease).await.unwrap();
+        assert_eq!(store.nodes_behind(i64::MAX).await.unwrap().len(), 1);
+        store.set_back(0).await;
+        let before = store.node_renewed(&node, 0, lease).await.unwrap();
+        assert_eq!((before, store.epoch().await.unwrap()), (Some(0), 0));
+        assert!(store.maps_of(&alice()).await.unwrap().is_empty());
+        store.advance(lease);
+        assert!(store.nodes_behind(i64::MAX).await.unwrap().is_empty());
+    }
 }

@@ -125,6 +125,8 @@ pub struct Registered {
     pub registered_name: String,
     /// The page for the policy.
     pub policy_uri: Option<Url>,
+    /// The revision that the AM gave it, at AMs that have revisions.
+    pub revision: Option<String>,
 }
 
 /// Where a row stands in its life.
@@ -201,6 +203,8 @@ pub struct MapRecord {
     pub scopes: Scopes,
     /// The page for the policy.
     pub policy_uri: Option<Url>,
+    /// The revision of the registration with that id, as the AM last gave it. Not kept longer than the id.
+    pub revision: Option<String>,
     /// The state.
     pub state: RowState,
     /// Whether the AM's description is this one.
@@ -236,6 +240,8 @@ pub struct Orphan {
     pub issuer: Issuer,
     /// The AM's id, if it is known.
     pub resource_id: Option<ResourceId>,
+    /// The revision that went with the id.
+    pub revision: Option<String>,
     /// The marker in its name.
     pub marker: String,
     /// Failed attempts.

@@ -1,19 +1,7 @@
 //! The embedded store: SQLite.
 
-mod ams;
-mod attend;
-mod connections;
-mod enforced;
-mod keys;
-mod leaving;
-mod moves;
-mod nodes;
-mod pages;
-mod pats;
-mod reading;
-mod rows;
-mod saga;
-mod settling;
+#[path = "steps/all.rs"]
+mod steps;
 #[cfg(test)]
 mod tests;
 
@@ -21,37 +9,42 @@ use std::fmt;
 use std::io::ErrorKind as IoKind;
 use std::path::Path;
 use std::str::FromStr as _;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
 use sqlx::{Sqlite, Transaction};
-use tower_warden::{MapId, OwnerId, Purge, Site};
-use uma_client::{ClientCredentials, Issuer, PatState, ResourceId, Secret, StoredPat};
 
-use super::{
-    AmRecord, Arrived, Attention, Changes, ConnectionRecord, Consent, Holding, Intended,
-    LeftoverRecord, Listener, MapRecord, MapsAt, MapsPage, MapsQuery, MoveBegun, MoveRecord,
-    Moving, NewShare, NodeId, NodeRecord, Orphan, PendingConnect, Registered, ResealedBatch,
-    SealedRow, Severed, Store,
-};
-use crate::seal::{Place, private_new};
+use super::{Listener, OrStore as _};
+use crate::seal::private_new;
 use crate::{Error, ErrorKind, KeyRing};
+
+/// What the steps are written for.
+type Backend = SqliteStore;
+type Db = Sqlite;
+
+/// A `SELECT` of rows that are to stay as they are read. There is one writer: they do.
+macro_rules! locked {
+    ($sql:expr, $of:literal) => {
+        $sql
+    };
+}
+use locked;
+
+/// The texts of a parameter, which is a list in JSON.
+macro_rules! texts_in {
+    ($json:literal) => {
+        concat!("(SELECT value FROM json_each(", $json, "))")
+    };
+}
+use texts_in;
 
 const BUSY: Duration = Duration::from_secs(5);
 const READERS: u32 = 4;
-const CANARY: Place<'_> = Place {
-    table: "warden_canary",
-    row: "1",
-    owner: "",
-    issuer: "",
-    column: "sealed",
-};
-const CANARY_TEXT: &str = "the key fits";
-
-/// A [`Store`] in an SQLite database of this process: write-ahead log, one writer, some readers.
+/// A [`Store`](super::Store) in an SQLite database of this process: write-ahead log, one writer, some readers.
 ///
 /// Its tables begin with `warden_`, its migrations have a table of their own: it can live in a database of the host.
 #[derive(Clone)]
@@ -107,7 +100,7 @@ impl SqliteStore {
             }
         };
         store.migrate().await?;
-        keys::check_keys(&store).await?;
+        steps::check_keys(&store).await?;
         Ok(store)
     }
 
@@ -135,25 +128,50 @@ impl SqliteStore {
 
     /// Begins a transaction that writes. It takes the lock now: one that reads first and locks later could be refused
     /// with what it read no longer true.
-    async fn write(&self) -> Result<Transaction<'static, Sqlite>, Error> {
+    async fn begin_write(&self) -> Result<Transaction<'static, Sqlite>, Error> {
         self.writer.begin_with("BEGIN IMMEDIATE").await.or_store()
     }
 
+    /// The same: there is one writer.
+    async fn begin_apart(&self) -> Result<Transaction<'static, Sqlite>, Error> {
+        self.begin_write().await
+    }
+
     /// Begins a transaction that only reads, all of it as of one moment.
-    async fn read(&self) -> Result<Transaction<'static, Sqlite>, Error> {
+    async fn begin_read(&self) -> Result<Transaction<'static, Sqlite>, Error> {
         self.reader.begin().await.or_store()
     }
 
-    fn seal(&self, place: &Place<'_>, secret: Option<&Secret>) -> Result<Option<Vec<u8>>, Error> {
-        secret
-            .map(|secret| self.keys.seal(place, secret))
-            .transpose()
+    /// Where single statements read.
+    fn reader(&self) -> &SqlitePool {
+        &self.reader
     }
 
-    fn unseal(&self, place: &Place<'_>, sealed: Option<&[u8]>) -> Result<Option<Secret>, Error> {
-        sealed
-            .map(|sealed| self.keys.unseal(place, sealed))
-            .transpose()
+    /// The step as it is: it waits for nobody but this process and its disk.
+    async fn in_time<T>(&self, step: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        step.await
+    }
+
+    /// Whether a step that failed so often is to be done again: whoever waited for the lock has it.
+    async fn try_again(&self, _: &Error, _: u32) -> bool {
+        false
+    }
+
+    /// The epoch was raised. Whoever follows it looks.
+    fn committed(&self, _: i64) {}
+
+    /// The clock that leases go by, in milliseconds: all processes on one file are on one machine.
+    async fn lease_clock(&self, _: &mut SqliteConnection) -> Result<i64, Error> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        Ok(i64::try_from(now.unwrap_or_default().as_millis()).unwrap_or(i64::MAX))
+    }
+
+    async fn begin_to_listen(&self) -> Result<Option<Listener>, Error> {
+        Ok(None)
+    }
+
+    async fn say(&self, _: &str) -> Result<(), Error> {
+        Ok(())
     }
 }
 
@@ -192,112 +210,4 @@ async fn pool(options: SqliteConnectOptions, connections: u32) -> Result<SqliteP
         .connect_with(options)
         .await
         .or_store()
-}
-
-/// Makes an error of the store one of the host.
-trait OrStore<T> {
-    fn or_store(self) -> Result<T, Error>;
-}
-
-impl<T> OrStore<T> for Result<T, sqlx::Error> {
-    fn or_store(self) -> Result<T, Error> {
-        self.map_err(|error| {
-            Error::new(
-                ErrorKind::Store,
-                "this site's storage could not be read or written; try again later",
-            )
-            .because(error)
-        })
-    }
-}
-
-/// Raises the epoch, and gives the new one.
-async fn raise_epoch(tx: &mut Transaction<'static, Sqlite>) -> Result<i64, Error> {
-    sqlx::query_scalar("UPDATE warden_epoch SET value = value + 1 WHERE id = 1 RETURNING value")
-        .fetch_one(&mut **tx)
-        .await
-        .or_store()
-}
-
-/// Refuses text that not every store can hold.
-fn storable<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<(), Error> {
-    if texts.into_iter().any(|text| text.contains('\0')) {
-        return Err(Error::new(
-            ErrorKind::Store,
-            "text with a NUL can't be stored",
-        ));
-    }
-    Ok(())
-}
-
-macro_rules! steps {
-    ($($module:ident: $name:ident($($arg:ident: $type:ty),*) -> $out:ty;)*) => {
-        impl Store for SqliteStore {
-            $(async fn $name(&self, $($arg: $type),*) -> Result<$out, Error> {
-                $module::$name(self, $($arg),*).await
-            })*
-        }
-    };
-}
-
-steps! {
-    ams: am(issuer: &Issuer) -> Option<AmRecord>;
-    ams: am_registered(am: &AmRecord, replaces: Option<&str>, now: i64) -> AmRecord;
-    connections: connect_begun(pending: &PendingConnect, now: i64) -> ();
-    connections: connect_answered(state_hash: &str) -> Option<PendingConnect>;
-    connections: connected(owner: &OwnerId, issuer: &Issuer, consent: &Consent, now: i64) -> bool;
-    connections: connection(owner: &OwnerId) -> Option<ConnectionRecord>;
-    pats: pat(owner: &OwnerId, issuer: &Issuer) -> (PatState, i64);
-    pats: pat_renewed(owner: &OwnerId, issuer: &Issuer, consent: i64, pat: &StoredPat) -> bool;
-    pats: consent_ended(owner: &OwnerId, issuer: &Issuer, consent: i64) -> bool;
-    pats: consent_unreadable(owner: &OwnerId, issuer: &Issuer) -> bool;
-    pats: owner_client(owner: &OwnerId, issuer: &Issuer) -> Option<ClientCredentials>;
-    attend: attention_due(now: i64, limit: u32) -> Vec<Attention>;
-    attend: attended(attention: &Attention, next: Option<i64>, warned: bool) -> bool;
-    leaving: disconnected(owner: &OwnerId, issuer: &Issuer, now: i64) -> Option<Severed>;
-    leaving: connection_spent(owner: &OwnerId, issuer: &Issuer) -> Option<Severed>;
-    leaving: leftovers(owner: &OwnerId) -> Vec<LeftoverRecord>;
-    moves: move_begun(owner: &OwnerId, to: &Issuer, consent: &Consent, now: i64) -> MoveBegun;
-    moves: move_of(owner: &OwnerId) -> Option<MoveRecord>;
-    moves: moves_due(now: i64, limit: u32) -> Vec<OwnerId>;
-    moves: move_next(owner: &OwnerId, limit: u32) -> Vec<Moving>;
-    moves: move_arrived(owner: &OwnerId, to: &Issuer, arrived: &[Arrived], now: i64) -> ();
-    moves: move_failed(owner: &OwnerId, problem: &str, next_try: i64) -> ();
-    moves: moved(owner: &OwnerId, now: i64) -> Option<u64>;
-    moves: move_cancelled(owner: &OwnerId, now: i64) -> bool;
-    saga: share_intended(share: &NewShare, now: i64) -> Intended;
-    saga: shares_intended(shares: &[NewShare], now: i64) -> Vec<Intended>;
-    saga: share_stopped(owner: &OwnerId, site: &Site, path_key: &str, now: i64) -> Option<MapRecord>;
-    saga: shares_stopped(owner: &OwnerId, paths: Option<&[(Site, String)]>, now: i64) -> Vec<MapRecord>;
-    settling: share_registered(map: &MapRecord, registered: &Registered, now: i64) -> Option<MapRecord>;
-    settling: shares_registered(shares: &[(MapRecord, Registered)], now: i64) -> Vec<Option<MapRecord>>;
-    settling: share_half_registered(map: &MapRecord, id: &ResourceId, now: i64) -> ();
-    settling: share_failed(map: &MapRecord, problem: &str, next_try: i64) -> ();
-    settling: share_suspected(map: MapId, resource_id: &ResourceId, now: i64) -> bool;
-    settling: share_lost(map: &MapRecord, now: i64) -> bool;
-    settling: share_recreated(map: &MapRecord, now: i64) -> bool;
-    settling: registration_gone(map: &MapRecord, now: i64) -> ();
-    settling: orphan_gone(orphan: i64) -> ();
-    settling: orphan_failed(orphan: i64, next_try: i64) -> ();
-    reading: epoch() -> i64;
-    reading: changes_since(epoch: i64) -> Changes;
-    reading: maps_at(site: &Site, path_keys: &[String]) -> MapsAt;
-    nodes: purged(purge: &Purge, now: i64) -> i64;
-    nodes: node_renewed(node: &NodeId, applied: i64, lease: Duration) -> Option<i64>;
-    nodes: node_left(node: &NodeId) -> ();
-    nodes: nodes_behind(epoch: i64) -> Vec<NodeRecord>;
-    nodes: work_claimed(works: &[String], holder: &str, lease: Duration) -> Vec<bool>;
-    nodes: work_released(works: &[String], holder: &str) -> ();
-    nodes: listen() -> Option<Listener>;
-    nodes: said(word: &str) -> ();
-    reading: map_at(site: &Site, path_key: &str) -> Option<MapRecord>;
-    reading: maps_of(owner: &OwnerId) -> Vec<MapRecord>;
-    pages: maps_page(owner: &OwnerId, query: &MapsQuery) -> MapsPage;
-    reading: holdings(issuer: &Issuer, owner: Option<&OwnerId>) -> Vec<Holding>;
-    reading: sharing_owners(after: &str, limit: u32) -> Vec<OwnerId>;
-    reading: ams_due(now: i64) -> Vec<Issuer>;
-    reading: maps_due(issuer: &Issuer, now: i64, limit: u32) -> Vec<MapRecord>;
-    reading: orphans_due(issuer: &Issuer, now: i64, limit: u32) -> Vec<Orphan>;
-    settling: swept(now: i64, before: i64) -> ();
-    keys: resealed(after: Option<&SealedRow>, limit: u32) -> ResealedBatch;
 }

@@ -1,30 +1,43 @@
 //! What every store must keep, tested for each of them by `store_suite!`.
 
 mod connections;
+mod damage;
 mod leaving;
 mod many;
 mod nodes;
+mod revisions;
 mod shares;
 mod steps;
+mod storable;
 
 use std::time::{Duration, SystemTime};
 
 use tower_warden::{OwnerId, Site};
 use uma_client::{ClientCredentials, Issuer, ResourceId, Scopes, Secret, StoredPat};
 
-use super::{AmRecord, Consent, Intended, MapRecord, NewShare, Registered, Store};
+use super::{AmRecord, Arrived, Consent, Intended, MapRecord, Moving, NewShare, Registered, Store};
 
 pub(crate) use connections::*;
+pub(crate) use damage::*;
 pub(crate) use leaving::*;
 pub(crate) use many::*;
 pub(crate) use nodes::*;
+pub(crate) use revisions::*;
 pub(crate) use shares::*;
 pub(crate) use steps::*;
+pub(crate) use storable::*;
 
-/// Makes a test of each case for the store that `$open` opens, an empty one each time.
+/// Makes a test of each case for the store that `$open` opens, an empty one each time; with `in optional`, where it can be
+/// had.
 macro_rules! store_suite {
+    (in optional $open:expr) => {
+        $crate::store::suite::store_suite! { @cases optional $open }
+    };
     ($open:expr) => {
-        $crate::store::suite::store_suite! { $open;
+        $crate::store::suite::store_suite! { @cases always $open }
+    };
+    (@cases $when:ident $open:expr) => {
+        $crate::store::suite::store_suite! { @tests $when $open;
             an_am_is_registered_once, a_new_client_is_told_to_enforcement,
             an_authorization_is_taken_once, a_pat_comes_back_as_it_was, a_later_consent_is_not_overwritten,
             an_ended_consent_is_wiped, who_shares_elsewhere_stays_there,
@@ -37,20 +50,37 @@ macro_rules! store_suite {
             a_disconnect_wipes_and_withholds, a_move_switches_all_or_nothing, what_a_move_leaves_is_orphaned,
             connections_are_tended_by_their_life, a_client_of_the_owners_is_kept, many_rows_go_in_one_step,
             what_is_lost_is_made_anew_once, rows_come_in_pages, what_is_held_at_an_am_is_known,
+            what_one_store_cant_hold_none_takes, numbers_go_to_their_ends, what_is_done_at_once_is_done_once,
+            ciphertexts_cant_be_swapped, a_row_that_cant_be_understood_spoils_no_other,
+            a_revision_goes_with_its_id, a_move_takes_its_revisions,
             maps_are_found_by_key, purges_are_followed, what_is_forgotten_is_said,
             nodes_live_by_their_leases, lost_transactions_are_seen_by_a_node, work_has_one_holder_at_a_time,
             what_is_said_is_heard_where_it_can_be,
         }
     };
-    ($open:expr; $($case:ident),* $(,)?) => {
+    (@tests always $open:expr; $($case:ident),* $(,)?) => {
         $(#[tokio::test]
         async fn $case() {
             let (store, _keep) = $open.await;
             $crate::store::suite::$case(&store).await;
         })*
     };
+    (@tests optional $open:expr; $($case:ident),* $(,)?) => {
+        $(#[tokio::test]
+        async fn $case() {
+            if let Some((store, _keep)) = $open.await {
+                $crate::store::suite::$case(&store).await;
+            }
+        })*
+    };
 }
 pub(crate) use store_suite;
+
+/// A store whose rows can be damaged.
+pub(crate) trait Damage: Store {
+    /// Runs a statement.
+    async fn sql(&self, text: &'static str);
+}
 
 pub(crate) fn home() -> Issuer {
     Issuer::parse("https://home.example").unwrap()
@@ -147,6 +177,25 @@ pub(crate) fn registered(resource: &str) -> Registered {
         resource_id: id(resource),
         registered_name: "Summer [host/1]".into(),
         policy_uri: Some("https://home.example/policy/1".parse().unwrap()),
+        revision: None,
+    }
+}
+
+/// A registration with a revision.
+pub(crate) fn revised(resource: &str, revision: &str) -> Registered {
+    Registered {
+        revision: Some(revision.into()),
+        ..registered(resource)
+    }
+}
+
+/// That a registration of a move has arrived.
+pub(crate) fn arrived_as(moving: &Moving, registered: Registered) -> Arrived {
+    Arrived {
+        map: moving.map.id,
+        generation: moving.map.generation,
+        marker: moving.marker.clone(),
+        registered,
     }
 }
 

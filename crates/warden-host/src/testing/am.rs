@@ -7,9 +7,13 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
-use uma_client::{Http, TransportError, TransportErrorKind};
+use uma_client::{Dialect, Http, TransportError, TransportErrorKind};
 
 use super::AM;
+
+mod draft03;
+
+pub(crate) use draft03::Tags;
 
 /// What goes wrong with a call.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +24,8 @@ pub(crate) enum Fault {
     LostAnswer,
     /// The AM answers this and does nothing.
     Status(u16, &'static str),
+    /// The AM does what it is asked, and answers this all the same: status, type, body.
+    Answers(u16, &'static str, &'static str),
     /// The call never ends, and the AM does nothing.
     HangBefore,
     /// The AM does what it is asked; the call never ends.
@@ -48,6 +54,9 @@ struct State {
     at_once: usize,
     /// The resource that an RPT permits to view.
     permits: BTreeMap<String, String>,
+    /// Whether it is of 2012; what it then keeps besides.
+    of_2012: bool,
+    old: draft03::Old,
 }
 
 /// All AMs of a test, in memory. It outlives the hosts that speak to it.
@@ -60,6 +69,21 @@ pub(crate) struct FakeAm {
 impl FakeAm {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
+    }
+
+    /// All AMs of a test speak the draft of 2012.
+    pub(crate) fn of_2012() -> Self {
+        let am = Self::default();
+        am.state().of_2012 = true;
+        am
+    }
+
+    pub(crate) fn dialect(&self) -> Dialect {
+        if self.state().of_2012 {
+            Dialect::Draft03
+        } else {
+            Dialect::Uma2
+        }
     }
 
     /// Another AM in the same state.
@@ -209,6 +233,15 @@ impl FakeAm {
                 self.act(&request);
                 Err(TransportError::new(TransportErrorKind::Broken))
             }
+            Some(Fault::Answers(status, content_type, body)) => {
+                self.act(&request);
+                let mut answer = reply(status, &Value::Null);
+                answer
+                    .headers_mut()
+                    .insert("content-type", content_type.parse().unwrap());
+                *answer.body_mut() = body.into();
+                Ok(answer)
+            }
             Some(Fault::HangBefore) => {
                 hang().await;
                 Err(TransportError::new(TransportErrorKind::Timeout))
@@ -225,8 +258,14 @@ impl FakeAm {
         let issuer = format!("https://{}", request.uri().host().unwrap());
         let path = request.uri().path();
         let mut state = self.state();
+        if state.of_2012
+            && let Some(answer) = state.answer_of_2012(request, &issuer)
+        {
+            return answer;
+        }
         match path {
             "/.well-known/uma2-configuration" => reply(200, &metadata(&issuer)),
+            _ if path.starts_with("/.well-known/") => reply(404, &json!({})),
             "/register" => {
                 let mut client: Value = serde_json::from_slice(request.body()).unwrap();
                 state.numbered += 1;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tower_warden::OwnerId;
 
 use crate::testing::{
-    AM, FakeAm, Fault, Told, alice, clock, connect, host_with, share, store, until,
+    AM, FakeAm, Fault, Told, alice, clock, connect, host_with, new_store, share, until,
 };
 use crate::{ConnectionState, Host, KeptAlive, Notice};
 use uma_client::ManualClock;
@@ -15,7 +15,7 @@ const DAY: u64 = 24 * 3600;
 async fn host(am: &FakeAm) -> (Host, Told, ManualClock) {
     let (told, clock) = (Told::default(), clock());
     let hook = told.clone();
-    let store = store("sqlite::memory:").await;
+    let store = new_store().await;
     let (host, _) = host_with(am, store, &clock, |builder| builder.notify(hook)).await;
     (host, told, clock)
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 use tower_warden::MapState;
 
 use crate::testing::{
-    FakeAm, Told, alice, clock, connect, get, host, host_with, share, store, until,
+    FakeAm, Told, alice, clock, connect, get, host, host_with, new_store, share, until,
 };
 use crate::{DriftPolicy, Host, LostPolicy, Notice, ShareRequest};
 
@@ -77,7 +77,7 @@ async fn too_much_at_once_is_not_believed() {
     let am = FakeAm::default();
     let told = Told::default();
     let hook = told.clone();
-    let store = store("sqlite::memory:").await;
+    let store = new_store().await;
     let (host, engine) = host_with(&am, store, &clock(), |builder| builder.notify(hook)).await;
     connect(&host, &alice()).await;
     let ids = share_some(&host, 10).await;
@@ -141,7 +141,7 @@ async fn a_capped_list_proves_nothing() {
         .into_iter()
         .map(|setting| setting.with_profile(profile.clone()))
         .collect();
-    let memory = store("sqlite::memory:").await;
+    let memory = new_store().await;
     let (host, _) = crate::testing::host_of(&am, memory, &clock(), settings).await;
     connect(&host, &alice()).await;
     share_some(&host, 3).await;
@@ -155,7 +155,7 @@ async fn what_is_lost_may_be_made_anew() {
     let am = FakeAm::default();
     let told = Told::default();
     let hook = told.clone();
-    let memory = store("sqlite::memory:").await;
+    let memory = new_store().await;
     let (host, engine) = host_with(&am, memory, &clock(), |builder| {
         builder
             .lost(LostPolicy::Recreate)
@@ -185,7 +185,7 @@ async fn who_waits_is_told_what_is_lost() {
     let am = FakeAm::default();
     let told = Told::default();
     let hook = told.clone();
-    let memory = store("sqlite::memory:").await;
+    let memory = new_store().await;
     let (host, _) = host_with(&am, memory, &clock(), |builder| builder.notify(hook)).await;
     connect(&host, &alice()).await;
     let id = share(&host, "/people/alice/a%20b")

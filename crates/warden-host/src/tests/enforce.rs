@@ -5,7 +5,7 @@ use std::time::Duration;
 use tower_warden::{MapState, OwnerId};
 
 use crate::testing::{
-    FakeAm, Fault, alice, clock, connect, get, host, host_over, share, store, until,
+    FakeAm, Fault, alice, clock, connect, get, host, host_over, new_store, share, until,
 };
 
 const PATH: &str = "/people/alice/a";
@@ -104,7 +104,7 @@ async fn one_owners_dead_pat_is_not_anothers() {
 async fn maps_of_an_am_that_is_no_longer_worked_with_are_denied() {
     let am = FakeAm::default();
     let clock = clock();
-    let store = store("sqlite::memory:").await;
+    let store = new_store().await;
     let (host, _) = host_over(&am, store.clone(), &clock).await;
     connect(&host, &alice()).await;
     share(&host, PATH).await.unwrap();

@@ -2,23 +2,21 @@
 
 use tower_warden::OwnerId;
 
-use crate::testing::{FakeAm, Told, alice, clock, connect, host_over, host_with, share, until};
+use crate::testing::{
+    FakeAm, Place, Told, alice, clock, connect, host_over, host_with, share, until,
+};
 use crate::{AnyStore, ConnectionState, ErrorKind, KeyRing, Notice, SealingKey};
 
 fn key(byte: u8) -> SealingKey {
     SealingKey::from_bytes(&[byte; 32]).unwrap()
 }
 
-fn url(folder: &tempfile::TempDir) -> String {
-    format!("sqlite://{}", folder.path().join("host.db").display())
-}
-
 /// K-03, K-05.
 #[tokio::test]
 async fn a_key_is_changed_while_owners_work() {
-    let folder = tempfile::tempdir().unwrap();
+    let place = Place::new().await;
     let am = FakeAm::default();
-    let store = AnyStore::open(&url(&folder), key(1)).await.unwrap();
+    let store = AnyStore::open(&place.url(), key(1)).await.unwrap();
     let (host, _) = host_over(&am, store, &clock()).await;
     for number in 0..450 {
         connect(&host, &OwnerId::new(format!("owner{number:03}"))).await;
@@ -27,15 +25,15 @@ async fn a_key_is_changed_while_owners_work() {
     share(&host, "/people/alice/a").await.unwrap();
     drop(host);
 
-    let error = AnyStore::open(&url(&folder), key(2)).await.unwrap_err();
+    let error = AnyStore::open(&place.url(), key(2)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Sealed);
     assert!(error.to_string().contains(&key(1).id()), "{error}");
     let ring = KeyRing::new(key(2)).with_old(key(1));
-    let store = AnyStore::open(&url(&folder), ring.clone()).await.unwrap();
+    let store = AnyStore::open(&place.url(), ring.clone()).await.unwrap();
     let (host, _) = host_over(&am, store, &clock()).await;
     // Both keys are needed until all is sealed anew.
     for one in [key(1), key(2)] {
-        let error = AnyStore::open(&url(&folder), one).await.unwrap_err();
+        let error = AnyStore::open(&place.url(), one).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Sealed);
     }
     let working = tokio::spawn({
@@ -57,11 +55,11 @@ async fn a_key_is_changed_while_owners_work() {
     );
     assert_eq!(host.reseal().await.unwrap(), crate::Resealed::default());
     drop(host);
-    let store = AnyStore::open(&url(&folder), key(2)).await.unwrap();
+    let store = AnyStore::open(&place.url(), key(2)).await.unwrap();
     let (host, _) = host_over(&am, store, &clock()).await;
     share(&host, "/people/alice/b").await.unwrap();
     assert_eq!(
-        AnyStore::open(&url(&folder), key(1))
+        AnyStore::open(&place.url(), key(1))
             .await
             .unwrap_err()
             .kind(),
@@ -75,13 +73,13 @@ async fn a_damaged_pat_asks_its_owner_to_connect_again() {
     let am = FakeAm::default();
     let told = Told::default();
     let hook = told.clone();
-    let store = AnyStore::open("sqlite::memory:", key(1)).await.unwrap();
+    let place = Place::new().await;
+    let store = AnyStore::open(&place.url(), key(1)).await.unwrap();
     let (host, _) = host_with(&am, store.clone(), &clock(), |builder| builder.notify(hook)).await;
     let bob = OwnerId::new("bob");
     connect(&host, &alice()).await;
     connect(&host, &bob).await;
-    let AnyStore::Sqlite(sqlite) = &store;
-    sqlite.damage_pat("alice").await;
+    store.damage_pat("alice").await;
     let error = share(&host, "/people/alice/a").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NeedsConsent);
     let state = async |owner: &OwnerId| host.connection(owner).await.unwrap().unwrap().state;

@@ -5,7 +5,7 @@ use tower_warden::MapState;
 
 use crate::testing::{
     AM, FakeAm, Fault, OTHER_AM, Told, alice, clock, connect, get, host, host_with, move_there,
-    share, store, until,
+    new_store, share, until,
 };
 use crate::{ErrorKind, Host, Notice, ReturnPath};
 
@@ -22,7 +22,7 @@ async fn all_that_is_shared_moves() {
     let am = FakeAm::default();
     let told = Told::default();
     let hook = told.clone();
-    let store = store("sqlite::memory:").await;
+    let store = new_store().await;
     let (host, engine) = host_with(&am, store, &clock(), |builder| builder.notify(hook)).await;
     connect(&host, &alice()).await;
     for name in ["a", "b", "c"] {
@@ -194,12 +194,11 @@ async fn what_is_lost_waits_at_the_new_am() {
 #[tokio::test]
 async fn a_damaged_row_stops_its_owners_move_and_nothing_else() {
     let am = FakeAm::default();
-    let memory = store("sqlite::memory:").await;
+    let memory = new_store().await;
     let (host, _) = crate::testing::host_over(&am, memory.clone(), &clock()).await;
     connect(&host, &alice()).await;
     share(&host, PATH).await.unwrap();
-    let crate::AnyStore::Sqlite(sqlite) = &memory;
-    sqlite.damage_map("/people/alice/a").await;
+    memory.damage_map("/people/alice/a").await;
     move_there(&host, &alice()).await.unwrap();
     let under_way = host.moving(&alice()).await.unwrap().unwrap();
     assert!(under_way.problem.unwrap().contains("damaged"));

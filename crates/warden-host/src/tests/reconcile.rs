@@ -7,8 +7,8 @@ use tower_warden::MapState;
 
 use crate::store::Store as _;
 use crate::testing::{
-    FakeAm, Fault, alice, clock, connect, get, host, host_of, settings, settings_read_back, share,
-    store, until,
+    FakeAm, Fault, alice, clock, connect, get, host, host_of, new_store, settings,
+    settings_read_back, share, until,
 };
 use crate::{Host, Reconciled};
 
@@ -227,8 +227,7 @@ async fn an_am_whose_404_proves_nothing_loses_nothing() {
         profile.not_found_proves_absence = false;
         setting.with_profile(profile)
     });
-    let (host, engine) =
-        host_of(&am, store("sqlite::memory:").await, &clock(), lax.collect()).await;
+    let (host, engine) = host_of(&am, new_store().await, &clock(), lax.collect()).await;
     connect(&host, &alice()).await;
     let id = share(&host, PATH).await.unwrap().resource_id.unwrap();
     let kept = am.forget("alice", &id).unwrap();
@@ -252,7 +251,7 @@ async fn an_am_whose_404_proves_nothing_loses_nothing() {
 #[tokio::test]
 async fn an_am_that_drops_scopes_is_not_trusted_with_the_resource() {
     let am = FakeAm::default();
-    let store = store("sqlite::memory:").await;
+    let store = new_store().await;
     let (host, engine) = host_of(&am, store, &clock(), settings_read_back()).await;
     connect(&host, &alice()).await;
     am.drop_scopes(true);
@@ -291,7 +290,7 @@ async fn an_orphan_that_a_row_found_again_is_left() {
     let twin = uma_client::ResourceId::parse("twin").unwrap();
     host.inner
         .store
-        .share_half_registered(&late, &twin, 1)
+        .share_half_registered(&late, &twin, None, 1)
         .await
         .unwrap();
     // And the first one is gone.
@@ -311,7 +310,7 @@ async fn an_orphan_that_a_row_found_again_is_left() {
     let stray = uma_client::ResourceId::parse("stray").unwrap();
     host.inner
         .store
-        .share_half_registered(&late, &stray, 1)
+        .share_half_registered(&late, &stray, None, 1)
         .await
         .unwrap();
     assert_eq!(host.reconcile().await.unwrap(), done(0, 1, 0, 0));

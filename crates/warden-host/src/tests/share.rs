@@ -179,7 +179,7 @@ async fn an_am_in_trouble_leaves_the_path_guarded() {
 #[tokio::test]
 async fn what_the_am_does_not_keep_is_not_published() {
     let am = FakeAm::default();
-    let store = crate::testing::store("sqlite::memory:").await;
+    let store = crate::testing::new_store().await;
     let clock = crate::testing::clock();
     let settings = crate::testing::settings_read_back();
     let (host, engine) = crate::testing::host_of(&am, store, &clock, settings).await;
@@ -281,7 +281,7 @@ async fn what_cant_be_shared_is_refused_by_field() {
 async fn what_nothing_guards_cant_be_shared() {
     let am = FakeAm::default();
     let clock = crate::testing::clock();
-    let store = crate::testing::store("sqlite::memory:").await;
+    let store = crate::testing::new_store().await;
     let (guarded, _) = crate::testing::host_over(&am, store.clone(), &clock).await;
     connect(&guarded, &alice()).await;
     // The same store, and no engine attached.
@@ -328,7 +328,7 @@ impl crate::Catalogue for Everything {
 async fn a_path_that_changed_hands_must_be_let_go_first() {
     let am = FakeAm::default();
     let clock = crate::testing::clock();
-    let store = crate::testing::store("sqlite::memory:").await;
+    let store = crate::testing::new_store().await;
     let (host, _) = crate::testing::host_over(&am, store, &clock).await;
     let bob = OwnerId::new("bob");
     connect(&host, &alice()).await;

@@ -6,8 +6,8 @@ use tower_warden::{MapState, OwnerId};
 use uma_client::{ClientCredentials, Issuer};
 
 use crate::testing::{
-    AM, FakeAm, Fault, OTHER_AM, alice, begin, clock, connect, get, host_of, host_with, settings,
-    share, store,
+    AM, FakeAm, Fault, OTHER_AM, alice, begin, clock, connect, get, host_of, host_with, new_store,
+    settings, share, store,
 };
 use crate::{
     AmPolicy, AmSetting, ConnectBy, ConnectionState, ErrorKind, Host, Outbound, PatStrategy,
@@ -19,7 +19,7 @@ const PATH: &str = "/people/alice/a";
 async fn any_host(am: &FakeAm) -> Host {
     let mut rules = Outbound::new().new_ams_per_hour(9, 12);
     rules.answers_after = Duration::from_millis(60);
-    let store = store("sqlite::memory:").await;
+    let store = new_store().await;
     let (host, _) = host_with(am, store, &clock(), |builder| {
         builder
             .ams(AmPolicy::Any(Vec::new()))
@@ -116,7 +116,7 @@ fn with(strategy: PatStrategy) -> Vec<AmSetting> {
 #[tokio::test]
 async fn the_host_may_be_the_owner() {
     let am = FakeAm::default();
-    let store = store("sqlite::memory:").await;
+    let store = new_store().await;
     let (host, engine) = host_of(&am, store, &clock(), with(PatStrategy::HostCredentials)).await;
     assert_eq!(host.ams().await[0].how, ConnectBy::Host);
     let url = begin(&host, &alice()).await.unwrap();

@@ -15,7 +15,7 @@ use super::current::{AnyCurrent, CurrentOwner};
 use super::failure::{self, Failure};
 use super::forms::MAX_FORM_BYTES;
 use super::pages::{Look, Pages};
-use super::{assets, connect, headers, list, panel, share, stop, text};
+use super::{assets, connect, headers, list, panel, scopes, share, stop, text};
 use crate::{Host, ReturnPath};
 
 /// How long a page waits for other nodes.
@@ -160,6 +160,7 @@ impl WebBuilder {
             .route_layer(csrf)
             .route_layer(protect)
             .route(assets::CSS_PATH, get(assets::css))
+            .route(scopes::PATH, get(scopes::document))
             .with_state(pages);
         Ok(router)
     }

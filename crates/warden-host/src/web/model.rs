@@ -5,7 +5,7 @@ use url::Url;
 
 use super::date::Day;
 use super::text;
-use crate::{Connection, ConnectionState, SharedResource, Spread};
+use crate::{Connection, ConnectionState, SharedResource, Spread, Withdrawal};
 
 /// How things stand with a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,6 +99,8 @@ pub(crate) struct ResourceView {
     pub(crate) settings: Settings,
     pub(crate) resource_id: Option<String>,
     pub(crate) since: Day,
+    /// How long withdrawing at the AM takes, where that is long.
+    pub(crate) withdrawal: Option<String>,
     /// What to send to have it registered once more, where that helps.
     pub(crate) again: Option<Again>,
 }
@@ -136,6 +138,8 @@ impl ResourceView {
             settings: settings(resource),
             resource_id: resource.resource_id.clone(),
             since: Day::of(resource.since),
+            withdrawal: (resource.withdrawal == Withdrawal::WithTheToken)
+                .then(|| text::withdrawal_takes(&resource.am_name)),
             again: matches!(resource.state, MapState::Lost | MapState::Pending).then(|| Again {
                 icon_uri: resource.icon_uri.clone().unwrap_or_default(),
                 scopes: resource.scopes.clone(),
@@ -226,7 +230,17 @@ mod tests {
             withheld: false,
             epoch: crate::Epoch::default(),
             spread: Spread::Everywhere,
+            withdrawal: Withdrawal::Soon,
         }
+    }
+
+    #[test]
+    fn a_slow_withdrawal_is_told() {
+        let mut shared = resource("https://am.example", None);
+        assert_eq!(ResourceView::of(&shared, None).withdrawal, None);
+        shared.withdrawal = Withdrawal::WithTheToken;
+        let told = ResourceView::of(&shared, None).withdrawal.unwrap();
+        assert!(told.contains(&shared.am_name) && told.contains("stop sharing"));
     }
 
     #[test]

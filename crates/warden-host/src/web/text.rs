@@ -255,3 +255,10 @@ pub fn notice_text(code: &str) -> Option<&'static str> {
         _ => return None,
     })
 }
+
+/// How long an owner's "no" at the AM takes, where tokens outlive what was granted.
+pub(crate) fn withdrawal_takes(manager: &str) -> String {
+    format!(
+        "What you withdraw at {manager} goes on for those who were let in before, until their session there ends. To end it at once, stop sharing here."
+    )
+}

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use reqwest::Method;
 use serde_json::Value;
 use uma_client::{
-    AmClient, ClientCredentials, Exchange, Http, Requester, Secret, Ticket, TicketExchange,
-    UmaChallenge, wire,
+    AmClient, ClientCredentials, Dialect, Exchange, Http, Issuer, Requester, Secret, Ticket,
+    TicketExchange, UmaChallenge, wire,
 };
 use url::Url;
 
@@ -71,46 +71,54 @@ pub(super) async fn tell(
         .expect(200)?;
     let (resource_id, policy_page) = shared(&listed)?;
 
-    narrator.step("An application asks without a token: 401, with a ticket");
+    narrator.step("An application asks without a token: 401, and which AM decides");
     let refused = app.call(Method::GET, &photo, None).await?.expect(401)?;
-    let ticket = ticket(&refused)?;
+    let first = challenge(&refused)?;
+    if first.issuer.as_ref() != Some(&running.issuer) {
+        return Err(broken("the host names another AM"));
+    }
     alice.call(Method::GET, &photo, None).await?.expect(200)?;
     narrator.shown("Alice herself still gets in by her own door");
+    let requester = register_requester(&running.issuer, first.dialect, http).await?;
+    let (own, ticket) = match first.ticket {
+        Some(ticket) => {
+            narrator.shown("the challenge holds a ticket");
+            (None, ticket)
+        }
+        None => {
+            narrator.shown("no ticket yet: the application first has to show who it is");
+            narrator.step("It gets a token of its own, shows that: 403, with a ticket");
+            let own = requester.own_token().await?.rpt;
+            (
+                Some(own.clone()),
+                refused_with(&app, Method::GET, &photo, Some(&own)).await?,
+            )
+        }
+    };
 
     narrator.step("The application takes the ticket to the AM; Alice has set no rule yet");
-    let requester = register_requester(&am, http).await?;
     let bob = bobs_claim(&app, &am, &requester).await?;
     let with_claim = |ticket| TicketExchange::new(ticket).claim_token(bob.0.clone(), bob.1.clone());
-    match requester.exchange(with_claim(ticket)).await? {
+    let anew = |ticket| match &own {
+        Some(own) => with_claim(ticket).bearer(own.clone()),
+        None => with_claim(ticket),
+    };
+    match requester.exchange(anew(ticket)).await? {
         Exchange::Submitted { .. } => narrator.shown("request_submitted: Alice is asked"),
-        Exchange::Denied => narrator.shown("request_denied"),
+        Exchange::Denied => narrator.shown("denied, as no rule of Alice's permits it"),
         other => return Err(broken(format!("the AM did not refuse: {other:?}"))),
     }
 
     narrator.step("Alice lets Bob see the photo, on her page at the AM");
-    let page = policy_page.as_str().trim_end_matches('/');
-    let rule = [
-        ("subject_kind", "user"),
-        ("subject", "bob"),
-        ("client", ""),
-        ("scope", "view"),
-        ("until", ""),
-    ];
-    alice
-        .post(&format!("{page}/add"), &rule)
-        .await?
-        .expect(303)?;
+    permit(&alice, &policy_page, "view").await?;
     narrator.shown(&format!(
         "the rule is kept at the AM, for resource {}",
         resource_id.get(..8).unwrap_or(&resource_id)
     ));
 
     narrator.step("The application asks again, and the AM gives it a token (RPT)");
-    let refused = app.call(Method::GET, &photo, None).await?.expect(401)?;
-    let rpt = match requester
-        .exchange(with_claim(self::ticket(&refused)?))
-        .await?
-    {
+    let ticket = refused_with(&app, Method::GET, &photo, own.as_ref()).await?;
+    let rpt = match requester.exchange(anew(ticket)).await? {
         Exchange::Granted(grant) => grant.rpt,
         other => return Err(broken(format!("the AM did not grant: {other:?}"))),
     };
@@ -122,12 +130,20 @@ pub(super) async fn tell(
         .expect(200)?;
     narrator.shown("Bob's application sees the photo; the second time the AM need not be asked");
 
-    narrator.step("It may see, but not change: 401, with a new ticket");
-    let refused = app
-        .call(Method::PUT, &photo, Some(rpt.expose()))
+    narrator
+        .step("It may see, but not change: a new ticket, and once Alice permits that, a wider RPT");
+    let ticket = refused_with(&app, Method::PUT, &photo, Some(&rpt)).await?;
+    permit(&alice, &policy_page, "edit").await?;
+    let rpt = match requester.exchange(with_claim(ticket).rpt(rpt)).await? {
+        Exchange::Granted(grant) => grant.rpt,
+        other => return Err(broken(format!("the AM did not grant more: {other:?}"))),
+    };
+    app.call(Method::PUT, &photo, Some(rpt.expose()))
         .await?
-        .expect(401)?;
-    self::ticket(&refused)?;
+        .expect(200)?;
+    app.call(Method::GET, &photo, Some(rpt.expose()))
+        .await?
+        .expect(200)?;
 
     narrator.step("Alice stops sharing: the host's own rules decide again");
     alice
@@ -193,15 +209,61 @@ fn shared(listed: &Answer) -> Result<(String, Url), Failure> {
     Ok((id.to_owned(), page.parse()?))
 }
 
-fn ticket(refused: &Answer) -> Result<Ticket, Failure> {
-    UmaChallenge::parse(&refused.headers)?
-        .and_then(|challenge| challenge.ticket)
+/// What the host says of the AM when it refuses.
+fn challenge(refused: &Answer) -> Result<UmaChallenge, Failure> {
+    UmaChallenge::parse_response(&refused.headers, refused.body.as_bytes())?
+        .ok_or_else(|| broken("the refusal names no AM"))
+}
+
+/// Is refused, by 401 or 403 as the dialect has it, and gets a ticket.
+async fn refused_with(
+    app: &Browser,
+    method: Method,
+    url: &str,
+    token: Option<&Secret>,
+) -> Result<Ticket, Failure> {
+    let refused = app.call(method, url, token.map(Secret::expose)).await?;
+    if !matches!(refused.status.as_u16(), 401 | 403) {
+        return Err(broken(format!("not refused, but {}", refused.status)));
+    }
+    challenge(&refused)?
+        .ticket
         .ok_or_else(|| broken("the refusal has no ticket"))
 }
 
-/// The application registers itself at the AM, as a host does.
-async fn register_requester(am: &str, http: Http) -> Result<Requester, Failure> {
-    let client = AmClient::builder(uma_client::Issuer::parse(am)?)
+/// Alice lets Bob do something, on the page that the AM has for her resource. The page tells what can be ticked.
+async fn permit(alice: &Browser, page: &Url, action: &str) -> Result<(), Failure> {
+    let shown = alice.get(page.as_str()).await?.expect(200)?;
+    let scope = shown
+        .body
+        .split("name=\"scope\" value=\"")
+        .skip(1)
+        .filter_map(|rest| rest.split_once('"').map(|(value, _)| value))
+        .find(|value| value.rsplit('/').next() == Some(action))
+        .ok_or_else(|| broken(format!("the AM's page has no {action} to tick")))?;
+    let rule = [
+        ("subject_kind", "user"),
+        ("subject", "bob"),
+        ("client", ""),
+        ("scope", scope),
+        ("until", ""),
+    ];
+    let page = page.as_str().trim_end_matches('/');
+    alice
+        .post(&format!("{page}/add"), &rule)
+        .await?
+        .expect(303)?;
+    Ok(())
+}
+
+/// The application registers itself at the AM that a challenge names, as a host does, in what is spoken there.
+async fn register_requester(
+    issuer: &Issuer,
+    dialect: Dialect,
+    http: Http,
+) -> Result<Requester, Failure> {
+    let client = AmClient::builder(issuer.clone())
+        .dialect(dialect)
         .allow_insecure_http()
         .http(http)
         .build()?;

@@ -41,8 +41,12 @@ pub(super) fn revision(response: &Response<Bytes>, rev: Option<&str>) -> Result<
 /// `If-Match`, with the revision that the caller holds.
 pub(super) fn if_match(revision: Option<&str>) -> Result<HeaderValue, Error> {
     let refuse = |why: &'static str| Error::new(ErrorKind::Config, why);
-    let revision =
-        revision.ok_or_else(|| refuse("this needs the revision of the resource: read it first"))?;
+    let revision = revision.ok_or_else(|| {
+        Error::new(
+            ErrorKind::PreconditionFailed,
+            "this needs the revision of the resource, and none was given: read it first",
+        )
+    })?;
     if !is_tag(revision) {
         return Err(refuse("the revision is not one that an AM gave"));
     }

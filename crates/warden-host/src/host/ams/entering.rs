@@ -32,6 +32,7 @@ impl Inner {
             return Ok(entry);
         }
         let kept = self.store.am(&issuer).await?;
+        let setting = self.spoken_to(setting, kept.as_ref()).await?;
         let client = ams.client(&setting)?;
         if let Some(given) = &setting.credentials {
             let mut by_id = given.clone();
@@ -39,7 +40,7 @@ impl Inner {
             by_id.secret = None;
             let record = AmRecord {
                 issuer: issuer.clone(),
-                dialect: dialect_name(&setting),
+                dialect: setting.dialect.as_str().to_owned(),
                 profile: setting.profile.name.to_string(),
                 client: by_id,
                 secret_expires: None,
@@ -54,10 +55,18 @@ impl Inner {
                 .is_none_or(|expires| expires > ams.now())
         {
             match self.standing(&setting, &client, kept).await {
-                Standing::Good => return Ok(ams.remember(setting, &client, kept)),
-                Standing::Changed(record) => {
+                Standing::Good if is_spoken_to_so(kept, &setting) => {
+                    return Ok(ams.remember(setting, &client, kept));
+                }
+                standing @ (Standing::Good | Standing::Changed(_)) => {
+                    let mut record = match standing {
+                        Standing::Changed(record) => *record,
+                        _ => kept.clone(),
+                    };
+                    record.dialect = setting.dialect.as_str().to_owned();
+                    record.profile = setting.profile.name.to_string();
                     let before = Some(kept.clone());
-                    return self.am_settled(setting, &client, *record, before).await;
+                    return self.am_settled(setting, &client, record, before).await;
                 }
                 Standing::Gone => {}
             }
@@ -65,7 +74,7 @@ impl Inner {
         let registration = self.register_at(&setting, &client).await?;
         let record = AmRecord {
             issuer: issuer.clone(),
-            dialect: dialect_name(&setting),
+            dialect: setting.dialect.as_str().to_owned(),
             profile: setting.profile.name.to_string(),
             client: registration.credentials.clone(),
             secret_expires: registration.secret_expires_at.map(epoch_seconds),
@@ -80,6 +89,40 @@ impl Inner {
             }
         }
         Ok(entry)
+    }
+
+    /// The setting of an AM that an owner brings, with the dialect and the profile that the AM's metadata tell for certain.
+    /// One that is known keeps its dialect: what is registered there is registered in that.
+    async fn spoken_to(
+        &self,
+        setting: AmSetting,
+        kept: Option<&AmRecord>,
+    ) -> Result<AmSetting, Error> {
+        let ams = &self.ams;
+        if ams.is_named(&setting.issuer) {
+            return Ok(setting);
+        }
+        let setting = match kept {
+            Some(kept) => ams.as_recorded(setting, kept),
+            None => setting,
+        };
+        let client = ams.client(&setting)?;
+        let told = match kept {
+            None => client.detected().await,
+            Some(_) => client.with_detected_profile().await,
+        };
+        match told {
+            Ok(told) => {
+                let mut profile = told.profile().clone();
+                profile.scope_base.clone_from(&setting.profile.scope_base);
+                Ok(setting.with_dialect(told.dialect()).with_profile(profile))
+            }
+            Err(error) if kept.is_some() => {
+                tracing::info!(am = %setting.issuer, error = %error, "an AM is spoken to as before");
+                Ok(setting)
+            }
+            Err(error) => Err(am_trouble(&setting.name, error)),
+        }
     }
 
     /// Keeps a client and makes it known.
@@ -202,6 +245,7 @@ impl Inner {
     }
 }
 
-fn dialect_name(setting: &AmSetting) -> String {
-    format!("{:?}", setting.dialect).to_ascii_lowercase()
+/// Whether what is kept of an AM says that it is spoken to as it is now.
+fn is_spoken_to_so(kept: &AmRecord, setting: &AmSetting) -> bool {
+    kept.dialect == setting.dialect.as_str() && kept.profile == setting.profile.name
 }

@@ -93,6 +93,8 @@ pub struct Moving {
     pub marker: String,
     /// Its id there, if it is known.
     pub resource_id: Option<ResourceId>,
+    /// The revision that went with the id.
+    pub revision: Option<String>,
     /// Whether the new AM certainly has no registration of it.
     pub fresh: bool,
 }

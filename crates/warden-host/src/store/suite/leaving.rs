@@ -82,12 +82,7 @@ pub(crate) async fn a_disconnect_wipes_and_withholds(store: &impl Store) {
 }
 
 fn arrived(moving: &Moving, id: &str) -> Arrived {
-    Arrived {
-        map: moving.map.id,
-        generation: moving.map.generation,
-        marker: moving.marker.clone(),
-        registered: registered(id),
-    }
+    arrived_as(moving, registered(id))
 }
 
 pub(crate) async fn a_move_switches_all_or_nothing(store: &impl Store) {
@@ -222,7 +217,7 @@ pub(crate) async fn a_move_switches_all_or_nothing(store: &impl Store) {
     );
     // An answer of the old AM to something from before.
     store
-        .share_half_registered(&b, &id("late"), 60)
+        .share_half_registered(&b, &id("late"), None, 60)
         .await
         .unwrap();
     assert_eq!(row(store, "/b").await.resource_id, Some(id("n2")));

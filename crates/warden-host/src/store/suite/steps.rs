@@ -19,7 +19,7 @@ pub(crate) async fn a_late_registration_is_not_forgotten(store: &impl Store) {
     );
     // A second one of the same share is surplus.
     store
-        .share_half_registered(&map, &id("r2"), 50)
+        .share_half_registered(&map, &id("r2"), None, 50)
         .await
         .unwrap();
     assert_eq!(row(store, "/a").await.resource_id, Some(id("r1")));
@@ -28,7 +28,7 @@ pub(crate) async fn a_late_registration_is_not_forgotten(store: &impl Store) {
     // And of a row that is in step, it is remembered.
     let (map, _) = intend(store, &share_of(&alice(), "/b")).await;
     store
-        .share_half_registered(&map, &id("r3"), 50)
+        .share_half_registered(&map, &id("r3"), None, 50)
         .await
         .unwrap();
     let half = row(store, "/b").await;

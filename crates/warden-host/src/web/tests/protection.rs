@@ -267,3 +267,20 @@ async fn settings_that_cannot_be_used_are_named() {
         assert_eq!(pages.build().unwrap_err().setting(), setting);
     }
 }
+
+/// An AM of 2012 fetches what stands behind the URL of a scope, without a token or a cookie.
+#[tokio::test]
+async fn scopes_are_described_to_everybody() {
+    let mut site = TestSite::new().await;
+    site.user = None;
+    let answer = site.get("/uma/scopes/view").await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("content-type"), "application/uma-scope+json");
+    assert_eq!(answer.header("cache-control"), "public, max-age=3600");
+    assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    assert_eq!(answer.body, r#"{"name":"View"}"#);
+    let own = site.get("/uma/scopes/print%20out").await;
+    assert_eq!(own.status, 404, "no scope");
+    let own = site.get("/uma/scopes/print").await;
+    assert_eq!(own.body, r#"{"name":"print"}"#);
+}

@@ -260,9 +260,9 @@ async fn without_a_revision_nothing_is_sent() {
         .update_resource(&pat(), &id("7"), &photo())
         .await
         .unwrap_err();
-    clear(&error, ErrorKind::Config, "revision");
+    clear(&error, ErrorKind::PreconditionFailed, "revision");
     let error = am.delete_resource(&pat(), &id("7")).await.unwrap_err();
-    clear(&error, ErrorKind::Config, "revision");
+    clear(&error, ErrorKind::PreconditionFailed, "revision");
     for hostile in ["*", "\"1\", \"2\"", "a\r\nX: y"] {
         let error = am
             .delete_resource_at(&pat(), &id("7"), Some(hostile))

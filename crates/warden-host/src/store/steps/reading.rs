@@ -3,12 +3,13 @@
 use tower_warden::{MapId, OwnerId, Site};
 use uma_client::{Issuer, ResourceId};
 
-use super::enforced::{RawEnforced, Reader};
 use super::nodes::purge_of;
-use super::rows::{RawMap, at_path, select_maps};
-use super::{OrStore as _, SqliteStore};
+use super::rows::at_path;
+use super::{Backend, OrStore as _, texts_in};
 use crate::Error;
 use crate::am_key::am_key;
+use crate::store::enforced::{RawEnforced, Reader};
+use crate::store::rows::{RawMap, select_maps};
 use crate::store::{Changes, EnforcedRecord, Holding, MapRecord, MapsAt, Orphan};
 
 /// Whether the host may act for the owner of a row at its AM. Without that, work there has to wait.
@@ -48,15 +49,15 @@ fn enforced(rows: Vec<RawEnforced>) -> Vec<EnforcedRecord> {
         .collect()
 }
 
-pub(super) async fn epoch(store: &SqliteStore) -> Result<i64, Error> {
+pub(super) async fn epoch(store: &Backend) -> Result<i64, Error> {
     sqlx::query_scalar(EPOCH)
-        .fetch_one(&store.reader)
+        .fetch_one(store.reader())
         .await
         .or_store()
 }
 
-pub(super) async fn changes_since(store: &SqliteStore, epoch: i64) -> Result<Changes, Error> {
-    let mut tx = store.read().await?;
+pub(super) async fn changes_since(store: &Backend, epoch: i64) -> Result<Changes, Error> {
+    let mut tx = store.begin_read().await?;
     let (now, swept): (i64, i64) =
         sqlx::query_as("SELECT value, swept FROM warden_epoch WHERE id = 1")
             .fetch_one(&mut *tx)
@@ -72,9 +73,8 @@ pub(super) async fn changes_since(store: &SqliteStore, epoch: i64) -> Result<Cha
         return Ok(changes);
     }
     let rows = sqlx::query_as(select_enforced!(
-        "WHERE m.changed_epoch > ? AND (m.state <> 'tombstone' OR ? > 0)"
+        "WHERE m.changed_epoch > $1 AND (m.state <> 'tombstone' OR $1 > 0)"
     ))
-    .bind(epoch)
     .bind(epoch)
     .fetch_all(&mut *tx)
     .await
@@ -82,7 +82,7 @@ pub(super) async fn changes_since(store: &SqliteStore, epoch: i64) -> Result<Cha
     changes.maps = enforced(rows);
     if epoch > 0 {
         let purges: Vec<(String, String)> =
-            sqlx::query_as("SELECT kind, what FROM warden_purge WHERE epoch > ? ORDER BY epoch")
+            sqlx::query_as("SELECT kind, what FROM warden_purge WHERE epoch > $1 ORDER BY epoch")
                 .bind(epoch)
                 .fetch_all(&mut *tx)
                 .await
@@ -93,17 +93,18 @@ pub(super) async fn changes_since(store: &SqliteStore, epoch: i64) -> Result<Cha
 }
 
 pub(super) async fn maps_at(
-    store: &SqliteStore,
+    store: &Backend,
     site: &Site,
     path_keys: &[String],
 ) -> Result<MapsAt, Error> {
-    let mut tx = store.read().await?;
+    let mut tx = store.begin_read().await?;
     let epoch = sqlx::query_scalar(EPOCH)
         .fetch_one(&mut *tx)
         .await
         .or_store()?;
-    let rows = sqlx::query_as(select_enforced!(
-        "WHERE m.site = ? AND m.path_key IN (SELECT value FROM json_each(?)) AND m.state <> 'tombstone'"
+    let rows = sqlx::query_as(concat!(
+        select_enforced!("WHERE m.site = $1 AND m.state <> 'tombstone' AND m.path_key IN "),
+        texts_in!("$2")
     ))
     .bind(site.as_str())
     .bind(serde_json::Value::from(path_keys).to_string())
@@ -117,38 +118,38 @@ pub(super) async fn maps_at(
 }
 
 pub(super) async fn map_at(
-    store: &SqliteStore,
+    store: &Backend,
     site: &Site,
     path_key: &str,
 ) -> Result<Option<MapRecord>, Error> {
-    at_path(&mut store.read().await?, site, path_key).await
+    let mut connection = store.reader().acquire().await.or_store()?;
+    at_path(&mut connection, site, path_key).await
 }
 
-pub(super) async fn maps_of(store: &SqliteStore, owner: &OwnerId) -> Result<Vec<MapRecord>, Error> {
+pub(super) async fn maps_of(store: &Backend, owner: &OwnerId) -> Result<Vec<MapRecord>, Error> {
     let rows = sqlx::query_as(select_maps!(
-        "WHERE m.owner = ? ORDER BY m.path_key, m.site"
+        "WHERE m.owner = $1 ORDER BY m.path_key, m.site"
     ))
     .bind(owner.as_str())
-    .fetch_all(&store.reader)
+    .fetch_all(store.reader())
     .await
     .or_store()?;
     Ok(records(rows))
 }
 
-pub(super) async fn ams_due(store: &SqliteStore, now: i64) -> Result<Vec<Issuer>, Error> {
+pub(super) async fn ams_due(store: &Backend, now: i64) -> Result<Vec<Issuer>, Error> {
     let issuers: Vec<String> = sqlx::query_scalar(concat!(
         "SELECT a.issuer FROM warden_am AS a WHERE \
-         EXISTS (SELECT 1 FROM warden_resource_map AS m WHERE m.am_key = a.am_key AND m.next_try <= ? AND \
-           (m.state IN ('pending', 'suspect') OR (m.state = 'active' AND m.synced = 0) OR \
-            (m.state = 'tombstone' AND (m.resource_id IS NOT NULL OR m.perhaps = 1))) AND ",
+         EXISTS (SELECT 1 FROM warden_resource_map AS m WHERE m.am_key = a.am_key AND m.next_try <= $1 AND \
+           (m.state IN ('pending', 'suspect') OR (m.state = 'active' AND m.synced = FALSE) OR \
+            (m.state = 'tombstone' AND (m.resource_id IS NOT NULL OR m.perhaps = TRUE))) AND ",
         held!("m"),
-        ") OR EXISTS (SELECT 1 FROM warden_orphan AS o WHERE o.am_key = a.am_key AND o.next_try <= ? AND ",
+        ") OR EXISTS (SELECT 1 FROM warden_orphan AS o WHERE o.am_key = a.am_key AND o.next_try <= $1 AND ",
         held!("o"),
         ") ORDER BY a.issuer"
     ))
     .bind(now)
-    .bind(now)
-    .fetch_all(&store.reader)
+    .fetch_all(store.reader())
     .await
     .or_store()?;
     Ok(issuers
@@ -158,24 +159,24 @@ pub(super) async fn ams_due(store: &SqliteStore, now: i64) -> Result<Vec<Issuer>
 }
 
 pub(super) async fn maps_due(
-    store: &SqliteStore,
+    store: &Backend,
     issuer: &Issuer,
     now: i64,
     limit: u32,
 ) -> Result<Vec<MapRecord>, Error> {
     let rows = sqlx::query_as(concat!(
         select_maps!(
-            "WHERE m.am_key = ? AND m.next_try <= ? AND \
-             (m.state IN ('pending', 'suspect') OR (m.state = 'active' AND m.synced = 0) OR \
-              (m.state = 'tombstone' AND (m.resource_id IS NOT NULL OR m.perhaps = 1))) AND "
+            "WHERE m.am_key = $1 AND m.next_try <= $2 AND \
+             (m.state IN ('pending', 'suspect') OR (m.state = 'active' AND m.synced = FALSE) OR \
+              (m.state = 'tombstone' AND (m.resource_id IS NOT NULL OR m.perhaps = TRUE))) AND "
         ),
         held!("m"),
-        " ORDER BY m.next_try, m.id LIMIT ?"
+        " ORDER BY m.next_try, m.id LIMIT $3"
     ))
     .bind(am_key(issuer))
     .bind(now)
-    .bind(limit)
-    .fetch_all(&store.reader)
+    .bind(i64::from(limit))
+    .fetch_all(store.reader())
     .await
     .or_store()?;
     let mut maps = records(rows);
@@ -189,26 +190,27 @@ struct RawOrphan {
     id: i64,
     owner: String,
     resource_id: Option<String>,
+    revision: Option<String>,
     marker: String,
     attempts: i64,
 }
 
 pub(super) async fn orphans_due(
-    store: &SqliteStore,
+    store: &Backend,
     issuer: &Issuer,
     now: i64,
     limit: u32,
 ) -> Result<Vec<Orphan>, Error> {
     let rows: Vec<RawOrphan> = sqlx::query_as(concat!(
-        "SELECT o.id, o.owner, o.resource_id, o.marker, o.attempts FROM warden_orphan AS o \
-         WHERE o.am_key = ? AND o.next_try <= ? AND ",
+        "SELECT o.id, o.owner, o.resource_id, o.revision, o.marker, o.attempts FROM warden_orphan AS o \
+         WHERE o.am_key = $1 AND o.next_try <= $2 AND ",
         held!("o"),
-        " ORDER BY o.next_try, o.id LIMIT ?"
+        " ORDER BY o.next_try, o.id LIMIT $3"
     ))
     .bind(am_key(issuer))
     .bind(now)
-    .bind(limit)
-    .fetch_all(&store.reader)
+    .bind(i64::from(limit))
+    .fetch_all(store.reader())
     .await
     .or_store()?;
     Ok(rows
@@ -218,6 +220,7 @@ pub(super) async fn orphans_due(
             owner: OwnerId::new(row.owner),
             issuer: issuer.clone(),
             resource_id: row.resource_id.and_then(|id| ResourceId::parse(&id).ok()),
+            revision: row.revision,
             marker: row.marker,
             attempts: row.attempts,
         })
@@ -225,7 +228,7 @@ pub(super) async fn orphans_due(
 }
 
 pub(super) async fn holdings(
-    store: &SqliteStore,
+    store: &Backend,
     issuer: &Issuer,
     owner: Option<&OwnerId>,
 ) -> Result<Vec<Holding>, Error> {
@@ -233,22 +236,15 @@ pub(super) async fn holdings(
     let (key, owner) = (am_key(issuer), owner.map_or("", OwnerId::as_str));
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT id, path_key, resource_id, marker, state = 'active' AS active, FALSE AS orphan FROM warden_resource_map \
-           WHERE am_key = ? AND (? = '' OR owner = ?) \
+           WHERE am_key = $1 AND ($2 = '' OR owner = $2) \
          UNION ALL SELECT NULL, '', resource_id, marker, FALSE, TRUE FROM warden_orphan \
-           WHERE am_key = ? AND (? = '' OR owner = ?) \
+           WHERE am_key = $1 AND ($2 = '' OR owner = $2) \
          UNION ALL SELECT NULL, '', v.resource_id, v.marker, FALSE, FALSE FROM warden_moving AS v \
-           JOIN warden_move AS w ON w.owner = v.owner WHERE w.to_am = ? AND (? = '' OR v.owner = ?)",
+           JOIN warden_move AS w ON w.owner = v.owner WHERE w.to_am = $1 AND ($2 = '' OR v.owner = $2)",
     )
     .bind(&key)
     .bind(owner)
-    .bind(owner)
-    .bind(&key)
-    .bind(owner)
-    .bind(owner)
-    .bind(&key)
-    .bind(owner)
-    .bind(owner)
-    .fetch_all(&store.reader)
+    .fetch_all(store.reader())
     .await
     .or_store()?;
     Ok(rows
@@ -267,20 +263,20 @@ pub(super) async fn holdings(
 }
 
 pub(super) async fn sharing_owners(
-    store: &SqliteStore,
+    store: &Backend,
     after: &str,
     limit: u32,
 ) -> Result<Vec<OwnerId>, Error> {
     let owners: Vec<String> = sqlx::query_scalar(
-        "SELECT o.owner FROM warden_owner AS o WHERE o.owner > ? \
+        "SELECT o.owner FROM warden_owner AS o WHERE o.owner > $1 \
          AND EXISTS (SELECT 1 FROM warden_connection AS c WHERE c.owner = o.owner AND c.am_key = o.am_key \
                      AND c.state = 'held') \
          AND EXISTS (SELECT 1 FROM warden_resource_map AS m WHERE m.owner = o.owner AND m.state = 'active') \
-         ORDER BY o.owner LIMIT ?",
+         ORDER BY o.owner LIMIT $2",
     )
     .bind(after)
-    .bind(limit)
-    .fetch_all(&store.reader)
+    .bind(i64::from(limit))
+    .fetch_all(store.reader())
     .await
     .or_store()?;
     Ok(owners.into_iter().map(OwnerId::new).collect())

@@ -4,14 +4,14 @@ use tower_warden::OwnerId;
 use uma_client::{Issuer, PatState, StoredPat};
 
 use super::moves::give_up_move;
-use super::pats::{RawPat, SELECT_PAT};
-use super::{OrStore as _, SqliteStore, raise_epoch};
+use super::pats::{RawPat, pat_to_change};
+use super::{Backend, OrStore as _};
 use crate::Error;
 use crate::am_key::am_key;
 use crate::store::{LeftoverRecord, Severed};
 
 pub(super) async fn disconnected(
-    store: &SqliteStore,
+    store: &Backend,
     owner: &OwnerId,
     issuer: &Issuer,
     now: i64,
@@ -20,7 +20,7 @@ pub(super) async fn disconnected(
     let mut tx = store.write().await?;
     let there: Option<String> = sqlx::query_scalar(
         "SELECT c.state FROM warden_owner AS o JOIN warden_connection AS c ON c.owner = o.owner AND c.am_key = o.am_key \
-         WHERE o.owner = ? AND o.am_key = ? AND c.state <> 'none'",
+         WHERE o.owner = $1 AND o.am_key = $2 AND c.state <> 'none'",
     )
     .bind(owner.as_str())
     .bind(&key)
@@ -30,31 +30,26 @@ pub(super) async fn disconnected(
     if there.is_none() {
         return Ok(None);
     }
-    let raw: Option<RawPat> = sqlx::query_as(SELECT_PAT)
-        .bind(owner.as_str())
-        .bind(&key)
-        .fetch_optional(&mut *tx)
-        .await
-        .or_store()?;
+    let raw = pat_to_change(&mut tx, owner, issuer).await?;
     let pat = raw.and_then(|raw| held(store, owner, issuer, raw));
     give_up_move(&mut tx, owner, now).await?;
     sqlx::query(
         "UPDATE warden_connection SET state = 'none', consent = consent + 1, access_token = NULL, issued = NULL, \
          access_expires = NULL, refresh_token = NULL, refresh_expires = NULL, scope = NULL, attend_at = NULL, \
-         client_id = NULL, client_auth = NULL, client_secret = NULL WHERE owner = ? AND am_key = ?",
+         client_id = NULL, client_auth = NULL, client_secret = NULL WHERE owner = $1 AND am_key = $2",
     )
     .bind(owner.as_str())
     .bind(&key)
     .execute(&mut *tx)
     .await
     .or_store()?;
-    sqlx::query("DELETE FROM warden_pending_authorization WHERE owner = ?")
+    sqlx::query("DELETE FROM warden_pending_authorization WHERE owner = $1")
         .bind(owner.as_str())
         .execute(&mut *tx)
         .await
         .or_store()?;
     let shared: i64 = sqlx::query_scalar(
-        "SELECT COUNT(*) FROM warden_resource_map WHERE owner = ? AND am_key = ? AND state <> 'tombstone'",
+        "SELECT COUNT(*) FROM warden_resource_map WHERE owner = $1 AND am_key = $2 AND state <> 'tombstone'",
     )
     .bind(owner.as_str())
     .bind(&key)
@@ -62,10 +57,10 @@ pub(super) async fn disconnected(
     .await
     .or_store()?;
     if shared > 0 {
-        let epoch = raise_epoch(&mut tx).await?;
+        let epoch = tx.raise_epoch().await?;
         sqlx::query(
-            "UPDATE warden_resource_map SET withheld = 1, changed_epoch = ?, updated = ? \
-             WHERE owner = ? AND am_key = ? AND state <> 'tombstone'",
+            "UPDATE warden_resource_map SET withheld = TRUE, changed_epoch = $1, updated = $2 \
+             WHERE owner = $3 AND am_key = $4 AND state <> 'tombstone'",
         )
         .bind(epoch)
         .bind(now)
@@ -75,7 +70,7 @@ pub(super) async fn disconnected(
         .await
         .or_store()?;
     }
-    tx.commit().await.or_store()?;
+    tx.commit().await?;
     Ok(Some(Severed {
         pat,
         withheld: shared.unsigned_abs(),
@@ -83,7 +78,7 @@ pub(super) async fn disconnected(
 }
 
 /// What is held, if it can be unsealed at all: what can't is only wiped.
-fn held(store: &SqliteStore, owner: &OwnerId, issuer: &Issuer, raw: RawPat) -> Option<StoredPat> {
+fn held(store: &Backend, owner: &OwnerId, issuer: &Issuer, raw: RawPat) -> Option<StoredPat> {
     match raw.state(store, owner, issuer) {
         Ok(PatState::Held(pat)) => Some(pat),
         _ => None,
@@ -91,26 +86,19 @@ fn held(store: &SqliteStore, owner: &OwnerId, issuer: &Issuer, raw: RawPat) -> O
 }
 
 pub(super) async fn connection_spent(
-    store: &SqliteStore,
+    store: &Backend,
     owner: &OwnerId,
     issuer: &Issuer,
 ) -> Result<Option<Severed>, Error> {
     let key = am_key(issuer);
     let mut tx = store.write().await?;
     let needed: i64 = sqlx::query_scalar(
-        "SELECT (SELECT COUNT(*) FROM warden_owner WHERE owner = ? AND am_key = ?) \
-         + (SELECT COUNT(*) FROM warden_move WHERE owner = ? AND (from_am = ? OR to_am = ?)) \
-         + (SELECT COUNT(*) FROM warden_resource_map WHERE owner = ? AND am_key = ? \
-            AND (state <> 'tombstone' OR resource_id IS NOT NULL OR perhaps = 1)) \
-         + (SELECT COUNT(*) FROM warden_orphan WHERE owner = ? AND am_key = ?)",
+        "SELECT (SELECT COUNT(*) FROM warden_owner WHERE owner = $1 AND am_key = $2) \
+         + (SELECT COUNT(*) FROM warden_move WHERE owner = $1 AND (from_am = $2 OR to_am = $2)) \
+         + (SELECT COUNT(*) FROM warden_resource_map WHERE owner = $1 AND am_key = $2 \
+            AND (state <> 'tombstone' OR resource_id IS NOT NULL OR perhaps = TRUE)) \
+         + (SELECT COUNT(*) FROM warden_orphan WHERE owner = $1 AND am_key = $2)",
     )
-    .bind(owner.as_str())
-    .bind(&key)
-    .bind(owner.as_str())
-    .bind(&key)
-    .bind(&key)
-    .bind(owner.as_str())
-    .bind(&key)
     .bind(owner.as_str())
     .bind(&key)
     .fetch_one(&mut *tx)
@@ -119,43 +107,35 @@ pub(super) async fn connection_spent(
     if needed > 0 {
         return Ok(None);
     }
-    let raw: Option<RawPat> = sqlx::query_as(SELECT_PAT)
-        .bind(owner.as_str())
-        .bind(&key)
-        .fetch_optional(&mut *tx)
-        .await
-        .or_store()?;
-    let Some(raw) = raw else {
+    let Some(raw) = pat_to_change(&mut tx, owner, issuer).await? else {
         return Ok(None);
     };
     let pat = held(store, owner, issuer, raw);
-    sqlx::query("DELETE FROM warden_connection WHERE owner = ? AND am_key = ?")
+    sqlx::query("DELETE FROM warden_connection WHERE owner = $1 AND am_key = $2")
         .bind(owner.as_str())
         .bind(&key)
         .execute(&mut *tx)
         .await
         .or_store()?;
-    tx.commit().await.or_store()?;
+    tx.commit().await?;
     Ok(Some(Severed { pat, withheld: 0 }))
 }
 
 pub(super) async fn leftovers(
-    store: &SqliteStore,
+    store: &Backend,
     owner: &OwnerId,
 ) -> Result<Vec<LeftoverRecord>, Error> {
     let rows: Vec<(String, i64, bool)> = sqlx::query_as(
         "SELECT a.issuer, COUNT(*) AS count, \
-         NOT EXISTS (SELECT 1 FROM warden_connection AS c WHERE c.owner = ? AND c.am_key = a.am_key \
+         NOT EXISTS (SELECT 1 FROM warden_connection AS c WHERE c.owner = $1 AND c.am_key = a.am_key \
                      AND c.state = 'held') AS stuck \
-         FROM (SELECT am_key FROM warden_orphan WHERE owner = ? \
-               UNION ALL SELECT am_key FROM warden_resource_map WHERE owner = ? AND state = 'tombstone' \
-                         AND (resource_id IS NOT NULL OR perhaps = 1)) AS l \
+         FROM (SELECT am_key FROM warden_orphan WHERE owner = $1 \
+               UNION ALL SELECT am_key FROM warden_resource_map WHERE owner = $1 AND state = 'tombstone' \
+                         AND (resource_id IS NOT NULL OR perhaps = TRUE)) AS l \
          JOIN warden_am AS a ON a.am_key = l.am_key GROUP BY a.am_key, a.issuer ORDER BY a.issuer",
     )
     .bind(owner.as_str())
-    .bind(owner.as_str())
-    .bind(owner.as_str())
-    .fetch_all(&store.reader)
+    .fetch_all(store.reader())
     .await
     .or_store()?;
     Ok(rows

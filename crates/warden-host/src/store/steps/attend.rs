@@ -3,7 +3,7 @@
 use tower_warden::OwnerId;
 use uma_client::Issuer;
 
-use super::{OrStore as _, SqliteStore};
+use super::{Backend, OrStore as _};
 use crate::Error;
 use crate::am_key::am_key;
 use crate::store::Attention;
@@ -20,7 +20,7 @@ struct RawAttention {
 }
 
 pub(super) async fn attention_due(
-    store: &SqliteStore,
+    store: &Backend,
     now: i64,
     limit: u32,
 ) -> Result<Vec<Attention>, Error> {
@@ -28,14 +28,14 @@ pub(super) async fn attention_due(
     let rows: Vec<RawAttention> = sqlx::query_as(
         "SELECT c.owner, a.issuer, c.consent, COALESCE(c.issued, 0) AS issued, \
          COALESCE(CASE WHEN c.refresh_token IS NULL THEN c.access_expires ELSE c.refresh_expires END, 0) AS ends, \
-         CASE WHEN c.refresh_token IS NULL THEN 0 ELSE c.prolongs END AS prolongs, c.warned \
+         CASE WHEN c.refresh_token IS NULL THEN FALSE ELSE c.prolongs END AS prolongs, c.warned \
          FROM warden_connection AS c JOIN warden_am AS a ON a.am_key = c.am_key \
-         WHERE c.state = 'held' AND c.attend_at IS NOT NULL AND c.attend_at <= ? \
-         ORDER BY c.attend_at LIMIT ?",
+         WHERE c.state = 'held' AND c.attend_at IS NOT NULL AND c.attend_at <= $1 \
+         ORDER BY c.attend_at LIMIT $2",
     )
     .bind(now)
-    .bind(limit)
-    .fetch_all(&store.reader)
+    .bind(i64::from(limit))
+    .fetch_all(store.reader())
     .await
     .or_store()?;
     Ok(rows
@@ -55,15 +55,15 @@ pub(super) async fn attention_due(
 }
 
 pub(super) async fn attended(
-    store: &SqliteStore,
+    store: &Backend,
     attention: &Attention,
     next: Option<i64>,
     warned: bool,
 ) -> Result<bool, Error> {
-    let mut tx = store.write().await?;
+    let mut tx = store.write_apart().await?;
     let done = sqlx::query(
-        "UPDATE warden_connection SET attend_at = ?, warned = ? \
-         WHERE owner = ? AND am_key = ? AND consent = ? AND COALESCE(issued, 0) = ?",
+        "UPDATE warden_connection SET attend_at = $1, warned = $2 \
+         WHERE owner = $3 AND am_key = $4 AND consent = $5 AND COALESCE(issued, 0) = $6",
     )
     .bind(next)
     .bind(warned)
@@ -74,6 +74,6 @@ pub(super) async fn attended(
     .execute(&mut *tx)
     .await
     .or_store()?;
-    tx.commit().await.or_store()?;
+    tx.commit().await?;
     Ok(done.rows_affected() > 0)
 }

@@ -1,34 +1,24 @@
 //! What nodes know of each other: leases, work that is done once, purges.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use sqlx::{Sqlite, Transaction};
+use sqlx::Database;
 use tower_warden::{MapId, OwnerId, Purge};
 use uma_client::Issuer;
 
-use super::{OrStore as _, SqliteStore, raise_epoch, storable};
+use super::{Backend, Db, OrStore as _, Write};
 use crate::Error;
-use crate::store::{Listener, NodeId, NodeRecord};
+use crate::store::{NodeId, NodeRecord};
 
 const DAY: i64 = 86_400_000;
 
-impl SqliteStore {
-    /// The clock that leases go by: all processes on one file are on one machine.
-    fn lease_clock(&self) -> i64 {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let now = millis(now);
+impl Backend {
+    /// The clock that leases go by.
+    async fn lease_now(&self, connection: &mut <Db as Database>::Connection) -> Result<i64, Error> {
+        let now = self.lease_clock(connection).await?;
         #[cfg(test)]
         let now = now.saturating_add(self.ahead.load(std::sync::atomic::Ordering::SeqCst));
-        now
-    }
-
-    /// Sets the clock that leases go by on. The other stores on the same file have to be told, too.
-    #[cfg(test)]
-    pub(crate) fn advance(&self, by: Duration) {
-        self.ahead
-            .fetch_add(millis(by), std::sync::atomic::Ordering::SeqCst);
+        Ok(now)
     }
 }
 
@@ -37,52 +27,54 @@ fn millis(duration: Duration) -> i64 {
 }
 
 pub(super) async fn node_renewed(
-    store: &SqliteStore,
+    store: &Backend,
     node: &NodeId,
     applied: i64,
     lease: Duration,
 ) -> Result<Option<i64>, Error> {
-    let mut tx = store.write().await?;
-    let before: Option<i64> = sqlx::query_scalar("SELECT applied FROM warden_node WHERE node = ?")
+    let mut tx = store.write_apart().await?;
+    let ends = store
+        .lease_now(&mut tx)
+        .await?
+        .saturating_add(millis(lease));
+    let before: Option<i64> = sqlx::query_scalar("SELECT applied FROM warden_node WHERE node = $1")
         .bind(node.as_str())
         .fetch_optional(&mut *tx)
         .await
         .or_store()?;
     sqlx::query(
-        "INSERT INTO warden_node (node, applied, lease_ends) VALUES (?, ?, ?) \
+        "INSERT INTO warden_node (node, applied, lease_ends) VALUES ($1, $2, $3) \
          ON CONFLICT (node) DO UPDATE SET applied = excluded.applied, lease_ends = excluded.lease_ends",
     )
     .bind(node.as_str())
     .bind(applied)
-    .bind(store.lease_clock().saturating_add(millis(lease)))
+    .bind(ends)
     .execute(&mut *tx)
     .await
     .or_store()?;
-    tx.commit().await.or_store()?;
+    tx.commit().await?;
     Ok(before)
 }
 
-pub(super) async fn node_left(store: &SqliteStore, node: &NodeId) -> Result<(), Error> {
-    let mut tx = store.write().await?;
-    sqlx::query("DELETE FROM warden_node WHERE node = ?")
+pub(super) async fn node_left(store: &Backend, node: &NodeId) -> Result<(), Error> {
+    let mut tx = store.write_apart().await?;
+    sqlx::query("DELETE FROM warden_node WHERE node = $1")
         .bind(node.as_str())
         .execute(&mut *tx)
         .await
         .or_store()?;
-    tx.commit().await.or_store()
+    tx.commit().await
 }
 
-pub(super) async fn nodes_behind(
-    store: &SqliteStore,
-    epoch: i64,
-) -> Result<Vec<NodeRecord>, Error> {
-    let now = store.lease_clock();
+pub(super) async fn nodes_behind(store: &Backend, epoch: i64) -> Result<Vec<NodeRecord>, Error> {
+    let mut connection = store.reader().acquire().await.or_store()?;
+    let now = store.lease_now(&mut connection).await?;
     let rows: Vec<(String, i64, i64)> = sqlx::query_as(
-        "SELECT node, applied, lease_ends FROM warden_node WHERE lease_ends > ? AND applied < ? ORDER BY node",
+        "SELECT node, applied, lease_ends FROM warden_node WHERE lease_ends > $1 AND applied < $2 ORDER BY node",
     )
     .bind(now)
     .bind(epoch)
-    .fetch_all(&store.reader)
+    .fetch_all(&mut *connection)
     .await
     .or_store()?;
     Ok(rows
@@ -96,20 +88,19 @@ pub(super) async fn nodes_behind(
 }
 
 pub(super) async fn work_claimed(
-    store: &SqliteStore,
+    store: &Backend,
     works: &[String],
     holder: &str,
     lease: Duration,
 ) -> Result<Vec<bool>, Error> {
-    storable(works.iter().map(String::as_str).chain([holder]))?;
-    let mut tx = store.write().await?;
-    let now = store.lease_clock();
+    let mut tx = store.write_apart().await?;
+    let now = store.lease_now(&mut tx).await?;
     let mut claimed = Vec::with_capacity(works.len());
     for work in works {
         let done = sqlx::query(
-            "INSERT INTO warden_work (work, holder, lease_ends) VALUES (?, ?, ?) \
+            "INSERT INTO warden_work (work, holder, lease_ends) VALUES ($1, $2, $3) \
              ON CONFLICT (work) DO UPDATE SET holder = excluded.holder, lease_ends = excluded.lease_ends \
-             WHERE warden_work.holder = excluded.holder OR warden_work.lease_ends <= ?",
+             WHERE warden_work.holder = excluded.holder OR warden_work.lease_ends <= $4",
         )
         .bind(work)
         .bind(holder)
@@ -120,36 +111,33 @@ pub(super) async fn work_claimed(
         .or_store()?;
         claimed.push(done.rows_affected() > 0);
     }
-    tx.commit().await.or_store()?;
+    tx.commit().await?;
     Ok(claimed)
 }
 
 pub(super) async fn work_released(
-    store: &SqliteStore,
+    store: &Backend,
     works: &[String],
     holder: &str,
 ) -> Result<(), Error> {
-    let mut tx = store.write().await?;
+    let mut tx = store.write_apart().await?;
     for work in works {
-        sqlx::query("DELETE FROM warden_work WHERE work = ? AND holder = ?")
+        sqlx::query("DELETE FROM warden_work WHERE work = $1 AND holder = $2")
             .bind(work)
             .bind(holder)
             .execute(&mut *tx)
             .await
             .or_store()?;
     }
-    tx.commit().await.or_store()
+    tx.commit().await
 }
 
 /// Forgets leases that ended a day ago.
-pub(super) async fn sweep_leases(
-    store: &SqliteStore,
-    tx: &mut Transaction<'static, Sqlite>,
-) -> Result<(), Error> {
-    let before = store.lease_clock().saturating_sub(DAY);
+pub(super) async fn sweep_leases(store: &Backend, tx: &mut Write<'_>) -> Result<(), Error> {
+    let before = store.lease_now(tx).await?.saturating_sub(DAY);
     for statement in [
-        "DELETE FROM warden_node WHERE lease_ends < ?",
-        "DELETE FROM warden_work WHERE lease_ends < ?",
+        "DELETE FROM warden_node WHERE lease_ends < $1",
+        "DELETE FROM warden_work WHERE lease_ends < $1",
     ] {
         sqlx::query(statement)
             .bind(before)
@@ -160,17 +148,17 @@ pub(super) async fn sweep_leases(
     Ok(())
 }
 
-pub(super) async fn purged(store: &SqliteStore, purge: &Purge, now: i64) -> Result<i64, Error> {
+pub(super) async fn purged(store: &Backend, purge: &Purge, now: i64) -> Result<i64, Error> {
     let mut tx = store.write().await?;
-    let epoch = raise_epoch(&mut tx).await?;
+    let epoch = tx.raise_epoch().await?;
     log_purge(&mut tx, purge, epoch, now).await?;
-    tx.commit().await.or_store()?;
+    tx.commit().await?;
     Ok(epoch)
 }
 
 /// Tells nodes of a purge that came with an epoch; one for each.
 pub(super) async fn log_purge(
-    tx: &mut Transaction<'static, Sqlite>,
+    tx: &mut Write<'_>,
     purge: &Purge,
     epoch: i64,
     now: i64,
@@ -182,8 +170,7 @@ pub(super) async fn log_purge(
         // Too much rather than too little, should there be a kind that is not known here.
         _ => ("everything", String::new()),
     };
-    storable([what.as_str()])?;
-    sqlx::query("INSERT INTO warden_purge (epoch, kind, what, created) VALUES (?, ?, ?, ?)")
+    sqlx::query("INSERT INTO warden_purge (epoch, kind, what, created) VALUES ($1, $2, $3, $4)")
         .bind(epoch)
         .bind(kind)
         .bind(what)
@@ -206,12 +193,4 @@ pub(super) fn purge_of((kind, what): (String, String)) -> Purge {
         _ => None,
     }
     .unwrap_or(Purge::Everything)
-}
-
-pub(super) async fn listen(_: &SqliteStore) -> Result<Option<Listener>, Error> {
-    Ok(None)
-}
-
-pub(super) async fn said(_: &SqliteStore, _: &str) -> Result<(), Error> {
-    Ok(())
 }

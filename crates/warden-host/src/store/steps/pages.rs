@@ -3,20 +3,20 @@
 use tower_warden::OwnerId;
 use uma_client::Issuer;
 
-use super::rows::{RawMap, map_columns};
-use super::{OrStore as _, SqliteStore};
+use super::{Backend, OrStore as _};
 use crate::am_key::am_key;
+use crate::store::rows::{RawMap, map_columns};
 use crate::store::{MapsPage, MapsQuery};
 use crate::{Error, Standing};
 
-/// Which rows fit a query: owner, then search (as a pattern), AM and standing, each twice, empty for any; owner again.
+/// Which rows fit a query: owner, search (as a pattern), AM and standing; of the last three, empty is any.
 macro_rules! fitting {
     () => {
-        "m.owner = ? AND m.state <> 'tombstone' \
-         AND (? = '' OR m.search LIKE ? ESCAPE '\\') AND (? = '' OR m.am_key = ?) \
-         AND (? = '' OR ? = CASE \
-            WHEN m.withheld = 1 OR m.state IN ('suspect', 'lost') OR (m.state = 'active' AND m.problem IS NOT NULL) \
-              OR m.am_key NOT IN (SELECT c.am_key FROM warden_connection AS c WHERE c.owner = ? \
+        "m.owner = $1 AND m.state <> 'tombstone' \
+         AND ($2 = '' OR m.search LIKE $2 ESCAPE '\\') AND ($3 = '' OR m.am_key = $3) \
+         AND ($4 = '' OR $4 = CASE \
+            WHEN m.withheld = TRUE OR m.state IN ('suspect', 'lost') OR (m.state = 'active' AND m.problem IS NOT NULL) \
+              OR m.am_key NOT IN (SELECT c.am_key FROM warden_connection AS c WHERE c.owner = $1 \
                                   AND c.state = 'held') THEN 'problem' \
             WHEN m.state = 'pending' THEN 'pending' ELSE 'protected' END)"
     };
@@ -27,26 +27,22 @@ macro_rules! bound {
         $query
             .bind($owner.as_str())
             .bind($pattern)
-            .bind($pattern)
-            .bind($key)
             .bind($key)
             .bind($standing)
-            .bind($standing)
-            .bind($owner.as_str())
     };
 }
 
 pub(super) async fn maps_page(
-    store: &SqliteStore,
+    store: &Backend,
     owner: &OwnerId,
     query: &MapsQuery,
 ) -> Result<MapsPage, Error> {
     let pattern = pattern(&query.search);
     let key = query.issuer.as_ref().map(am_key).unwrap_or_default();
     let standing = query.standing.map_or("", Standing::as_str);
-    let mut tx = store.read().await?;
+    let mut tx = store.begin_read().await?;
     let all: i64 = sqlx::query_scalar(
-        "SELECT COUNT(*) FROM warden_resource_map WHERE owner = ? AND state <> 'tombstone'",
+        "SELECT COUNT(*) FROM warden_resource_map WHERE owner = $1 AND state <> 'tombstone'",
     )
     .bind(owner.as_str())
     .fetch_one(&mut *tx)
@@ -75,21 +71,21 @@ pub(super) async fn maps_page(
             map_columns!(),
             " FROM warden_resource_map AS m JOIN warden_am AS a ON a.am_key = m.am_key WHERE ",
             fitting!(),
-            " ORDER BY m.path_key, m.site LIMIT ? OFFSET ?"
+            " ORDER BY m.path_key, m.site LIMIT $5 OFFSET $6"
         )),
         owner,
         &pattern,
         &key,
         standing
     )
-    .bind(query.limit)
+    .bind(i64::from(query.limit))
     .bind(i64::try_from(query.offset).unwrap_or(i64::MAX))
     .fetch_all(&mut *tx)
     .await
     .or_store()?;
     let issuers: Vec<String> = sqlx::query_scalar(
         "SELECT a.issuer FROM warden_am AS a WHERE EXISTS (SELECT 1 FROM warden_resource_map AS m \
-         WHERE m.am_key = a.am_key AND m.owner = ? AND m.state <> 'tombstone') ORDER BY a.issuer",
+         WHERE m.am_key = a.am_key AND m.owner = $1 AND m.state <> 'tombstone') ORDER BY a.issuer",
     )
     .bind(owner.as_str())
     .fetch_all(&mut *tx)

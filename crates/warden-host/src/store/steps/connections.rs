@@ -1,12 +1,12 @@
 //! Owners, what they consented to, and what they have begun.
 
-use sqlx::{Sqlite, Transaction};
 use tower_warden::OwnerId;
 use uma_client::Issuer;
 
 use super::moves::give_up_move;
 use super::pats::{place, write_pat};
-use super::{OrStore as _, SqliteStore, raise_epoch, storable};
+use super::rows::chosen_am;
+use super::{Backend, OrStore as _, Write};
 use crate::am_key::am_key;
 use crate::seal::Place;
 use crate::store::{ConnectionRecord, Consent, PendingConnect};
@@ -30,29 +30,27 @@ pub(super) fn verifier_place<'a>(
 }
 
 pub(super) async fn connect_begun(
-    store: &SqliteStore,
+    store: &Backend,
     pending: &PendingConnect,
     now: i64,
 ) -> Result<(), Error> {
-    storable([pending.owner.as_str(), pending.redirect_uri.as_str()])?;
     let place = verifier_place(
         &pending.state_hash,
         pending.owner.as_str(),
         pending.issuer.as_str(),
     );
     let verifier = store.seal(&place, Some(&pending.verifier))?;
-    let mut tx = store.write().await?;
-    sqlx::query("DELETE FROM warden_pending_authorization WHERE expires < ?")
+    let mut tx = store.write_apart().await?;
+    sqlx::query("DELETE FROM warden_pending_authorization WHERE expires < $1")
         .bind(now)
         .execute(&mut *tx)
         .await
         .or_store()?;
     sqlx::query(
-        "DELETE FROM warden_pending_authorization WHERE owner = ? AND state_hash NOT IN \
-         (SELECT state_hash FROM warden_pending_authorization WHERE owner = ? \
-          ORDER BY expires DESC, state_hash LIMIT ?)",
+        "DELETE FROM warden_pending_authorization WHERE owner = $1 AND state_hash NOT IN \
+         (SELECT state_hash FROM warden_pending_authorization WHERE owner = $1 \
+          ORDER BY expires DESC, state_hash LIMIT $2)",
     )
-    .bind(pending.owner.as_str())
     .bind(pending.owner.as_str())
     .bind(MOST_BEGUN - 1)
     .execute(&mut *tx)
@@ -61,7 +59,7 @@ pub(super) async fn connect_begun(
     sqlx::query(
         "INSERT INTO warden_pending_authorization \
          (state_hash, owner, session_hash, am_key, verifier, return_path, redirect_uri, expires, moves) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(&pending.state_hash)
     .bind(pending.owner.as_str())
@@ -75,7 +73,7 @@ pub(super) async fn connect_begun(
     .execute(&mut *tx)
     .await
     .or_store()?;
-    tx.commit().await.or_store()
+    tx.commit().await
 }
 
 #[derive(sqlx::FromRow)]
@@ -91,15 +89,15 @@ struct RawPending {
 }
 
 pub(super) async fn connect_answered(
-    store: &SqliteStore,
+    store: &Backend,
     state_hash: &str,
 ) -> Result<Option<PendingConnect>, Error> {
-    let mut tx = store.write().await?;
+    let mut tx = store.write_apart().await?;
     let raw: Option<RawPending> = sqlx::query_as(
         "SELECT p.owner, p.session_hash, a.issuer, p.verifier, p.return_path, p.redirect_uri, p.expires, \
          p.moves \
          FROM warden_pending_authorization AS p JOIN warden_am AS a ON a.am_key = p.am_key \
-         WHERE p.state_hash = ?",
+         WHERE p.state_hash = $1",
     )
     .bind(state_hash)
     .fetch_optional(&mut *tx)
@@ -108,13 +106,17 @@ pub(super) async fn connect_answered(
     let Some(raw) = raw else {
         return Ok(None);
     };
-    sqlx::query("DELETE FROM warden_pending_authorization WHERE state_hash = ?")
+    let taken = sqlx::query("DELETE FROM warden_pending_authorization WHERE state_hash = $1")
         .bind(state_hash)
         .execute(&mut *tx)
         .await
         .or_store()?;
     // Used up before it is looked at any closer.
-    tx.commit().await.or_store()?;
+    tx.commit().await?;
+    if taken.rows_affected() == 0 {
+        // Another node was quicker.
+        return Ok(None);
+    }
     let verifier = store.keys.unseal(
         &verifier_place(state_hash, &raw.owner, &raw.issuer),
         &raw.verifier,
@@ -139,17 +141,16 @@ pub(super) async fn connect_answered(
 }
 
 pub(super) async fn connected(
-    store: &SqliteStore,
+    store: &Backend,
     owner: &OwnerId,
     issuer: &Issuer,
     consent: &Consent,
     now: i64,
 ) -> Result<bool, Error> {
-    storable([owner.as_str()])?;
     let key = am_key(issuer);
     let mut tx = store.write().await?;
     let elsewhere: i64 = sqlx::query_scalar(
-        "SELECT COUNT(*) FROM warden_resource_map WHERE owner = ? AND am_key <> ? AND state <> 'tombstone'",
+        "SELECT COUNT(*) FROM warden_resource_map WHERE owner = $1 AND am_key <> $2 AND state <> 'tombstone'",
     )
     .bind(owner.as_str())
     .bind(&key)
@@ -159,18 +160,12 @@ pub(super) async fn connected(
     if elsewhere > 0 {
         return Ok(false);
     }
-    let chosen: Option<Option<String>> =
-        sqlx::query_scalar("SELECT am_key FROM warden_owner WHERE owner = ?")
-            .bind(owner.as_str())
-            .fetch_optional(&mut *tx)
-            .await
-            .or_store()?;
-    if chosen.flatten().as_ref() != Some(&key) {
+    if chosen_am(&mut tx, owner).await?.as_ref() != Some(&key) {
         // Whoever goes somewhere else is no longer on the way.
         give_up_move(&mut tx, owner, now).await?;
     }
     sqlx::query(
-        "INSERT INTO warden_owner (owner, am_key) VALUES (?, ?) \
+        "INSERT INTO warden_owner (owner, am_key) VALUES ($1, $2) \
          ON CONFLICT (owner) DO UPDATE SET am_key = excluded.am_key",
     )
     .bind(owner.as_str())
@@ -181,7 +176,7 @@ pub(super) async fn connected(
     consented(store, &mut tx, owner, issuer, consent, now).await?;
     // What was denied since the owner had disconnected is the AM's to decide again.
     let withheld: i64 = sqlx::query_scalar(
-        "SELECT COUNT(*) FROM warden_resource_map WHERE owner = ? AND am_key = ? AND withheld = 1",
+        "SELECT COUNT(*) FROM warden_resource_map WHERE owner = $1 AND am_key = $2 AND withheld = TRUE",
     )
     .bind(owner.as_str())
     .bind(&key)
@@ -189,10 +184,10 @@ pub(super) async fn connected(
     .await
     .or_store()?;
     if withheld > 0 {
-        let epoch = raise_epoch(&mut tx).await?;
+        let epoch = tx.raise_epoch().await?;
         sqlx::query(
-            "UPDATE warden_resource_map SET withheld = 0, changed_epoch = ?, updated = ? \
-             WHERE owner = ? AND am_key = ? AND withheld = 1",
+            "UPDATE warden_resource_map SET withheld = FALSE, changed_epoch = $1, updated = $2 \
+             WHERE owner = $3 AND am_key = $4 AND withheld = TRUE",
         )
         .bind(epoch)
         .bind(now)
@@ -202,14 +197,14 @@ pub(super) async fn connected(
         .await
         .or_store()?;
     }
-    tx.commit().await.or_store()?;
+    tx.commit().await?;
     Ok(true)
 }
 
 /// Keeps what an owner connects by, and makes due what waited for it. The owner's row is there.
 pub(super) async fn consented(
-    store: &SqliteStore,
-    tx: &mut Transaction<'static, Sqlite>,
+    store: &Backend,
+    tx: &mut Write<'_>,
     owner: &OwnerId,
     issuer: &Issuer,
     consent: &Consent,
@@ -217,7 +212,7 @@ pub(super) async fn consented(
 ) -> Result<(), Error> {
     let key = am_key(issuer);
     sqlx::query(
-        "INSERT INTO warden_connection (owner, am_key, since, consent, state) VALUES (?, ?, ?, 0, 'none') \
+        "INSERT INTO warden_connection (owner, am_key, since, consent, state) VALUES ($1, $2, $3, 0, 'none') \
          ON CONFLICT (owner, am_key) DO NOTHING",
     )
     .bind(owner.as_str())
@@ -230,16 +225,15 @@ pub(super) async fn consented(
         Consent::Client(client) => Some(client),
         Consent::Pat(_) | Consent::Host => None,
     };
-    storable(client.map(|client| client.client_id.as_str()))?;
     let secret = store.seal(
         &place(owner, issuer, "client_secret"),
         client.and_then(|client| client.secret.as_ref()),
     )?;
     // `since` begins anew when the owner had disconnected.
     sqlx::query(
-        "UPDATE warden_connection SET consent = consent + 1, warned = 0, prolongs = 1, attend_at = NULL, \
-         since = CASE WHEN state = 'none' THEN ? ELSE since END, state = 'held', \
-         client_id = ?, client_auth = ?, client_secret = ? WHERE owner = ? AND am_key = ?",
+        "UPDATE warden_connection SET consent = consent + 1, warned = FALSE, prolongs = TRUE, attend_at = NULL, \
+         since = CASE WHEN state = 'none' THEN $1 ELSE since END, state = 'held', \
+         client_id = $2, client_auth = $3, client_secret = $4 WHERE owner = $5 AND am_key = $6",
     )
     .bind(now)
     .bind(client.map(|client| client.client_id.as_str()))
@@ -254,8 +248,8 @@ pub(super) async fn consented(
         write_pat(store, tx, owner, issuer, pat, true).await?;
     }
     for due in [
-        "UPDATE warden_resource_map SET next_try = 0, attempts = 0 WHERE owner = ? AND am_key = ?",
-        "UPDATE warden_orphan SET next_try = 0, attempts = 0 WHERE owner = ? AND am_key = ?",
+        "UPDATE warden_resource_map SET next_try = 0, attempts = 0 WHERE owner = $1 AND am_key = $2",
+        "UPDATE warden_orphan SET next_try = 0, attempts = 0 WHERE owner = $1 AND am_key = $2",
     ] {
         sqlx::query(due)
             .bind(owner.as_str())
@@ -264,7 +258,7 @@ pub(super) async fn consented(
             .await
             .or_store()?;
     }
-    sqlx::query("UPDATE warden_move SET next_try = 0, attempts = 0 WHERE owner = ?")
+    sqlx::query("UPDATE warden_move SET next_try = 0, attempts = 0 WHERE owner = $1")
         .bind(owner.as_str())
         .execute(&mut **tx)
         .await
@@ -285,20 +279,20 @@ struct RawConnection {
 }
 
 pub(super) async fn connection(
-    store: &SqliteStore,
+    store: &Backend,
     owner: &OwnerId,
 ) -> Result<Option<ConnectionRecord>, Error> {
     let raw: Option<RawConnection> = sqlx::query_as(
         "SELECT a.issuer, c.since, c.state, c.prolongs, c.refresh_token IS NOT NULL AS refreshes, \
          c.access_expires, c.refresh_expires, \
          EXISTS (SELECT 1 FROM warden_resource_map AS m WHERE m.owner = o.owner AND m.am_key = o.am_key \
-                 AND m.withheld = 1 AND m.state <> 'tombstone') AS withheld \
+                 AND m.withheld = TRUE AND m.state <> 'tombstone') AS withheld \
          FROM warden_owner AS o \
          JOIN warden_connection AS c ON c.owner = o.owner AND c.am_key = o.am_key \
-         JOIN warden_am AS a ON a.am_key = o.am_key WHERE o.owner = ?",
+         JOIN warden_am AS a ON a.am_key = o.am_key WHERE o.owner = $1",
     )
     .bind(owner.as_str())
-    .fetch_optional(&store.reader)
+    .fetch_optional(store.reader())
     .await
     .or_store()?;
     let Some(raw) = raw else {

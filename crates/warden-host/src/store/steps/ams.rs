@@ -5,7 +5,7 @@ use uma_client::{ClientAuth, ClientCredentials, Issuer};
 use url::Url;
 
 use super::nodes::log_purge;
-use super::{OrStore as _, SqliteStore, raise_epoch, storable};
+use super::{Backend, OrStore as _};
 use crate::am_key::am_key;
 use crate::seal::Place;
 use crate::store::AmRecord;
@@ -24,7 +24,7 @@ struct RawAm {
 }
 
 const SELECT: &str = "SELECT dialect, profile, client_id, client_auth, client_secret, secret_expires, \
-     registration_token, registration_uri FROM warden_am WHERE am_key = ? AND issuer = ?";
+     registration_token, registration_uri FROM warden_am WHERE am_key = $1 AND issuer = $2";
 
 pub(super) fn place<'a>(issuer: &'a Issuer, key: &'a str, column: &'static str) -> Place<'a> {
     Place {
@@ -36,7 +36,7 @@ pub(super) fn place<'a>(issuer: &'a Issuer, key: &'a str, column: &'static str) 
     }
 }
 
-fn record(store: &SqliteStore, issuer: &Issuer, key: &str, raw: RawAm) -> Result<AmRecord, Error> {
+fn record(store: &Backend, issuer: &Issuer, key: &str, raw: RawAm) -> Result<AmRecord, Error> {
     let auth = ClientAuth::from_name(&raw.client_auth).ok_or_else(|| {
         Error::new(
             ErrorKind::Store,
@@ -62,19 +62,19 @@ fn record(store: &SqliteStore, issuer: &Issuer, key: &str, raw: RawAm) -> Result
     })
 }
 
-pub(super) async fn am(store: &SqliteStore, issuer: &Issuer) -> Result<Option<AmRecord>, Error> {
+pub(super) async fn am(store: &Backend, issuer: &Issuer) -> Result<Option<AmRecord>, Error> {
     let key = am_key(issuer);
     let raw: Option<RawAm> = sqlx::query_as(SELECT)
         .bind(&key)
         .bind(issuer.as_str())
-        .fetch_optional(&store.reader)
+        .fetch_optional(store.reader())
         .await
         .or_store()?;
     raw.map(|raw| record(store, issuer, &key, raw)).transpose()
 }
 
 pub(super) async fn am_registered(
-    store: &SqliteStore,
+    store: &Backend,
     am: &AmRecord,
     replaces: Option<&str>,
     now: i64,
@@ -82,7 +82,6 @@ pub(super) async fn am_registered(
     let issuer = &am.issuer;
     let key = am_key(issuer);
     let client = &am.client;
-    storable([client.client_id.as_str(), &am.dialect, &am.profile])?;
     let secret = store.seal(
         &place(issuer, &key, "client_secret"),
         client.secret.as_ref(),
@@ -107,8 +106,8 @@ pub(super) async fn am_registered(
         let before = record(store, issuer, &key, kept);
         let other = before.map_or(true, |before| before.client != *client);
         sqlx::query(
-            "UPDATE warden_am SET dialect = ?, profile = ?, client_id = ?, client_auth = ?, client_secret = ?, \
-             secret_expires = ?, registration_token = ?, registration_uri = ?, updated = ? WHERE am_key = ?",
+            "UPDATE warden_am SET dialect = $1, profile = $2, client_id = $3, client_auth = $4, client_secret = $5, \
+             secret_expires = $6, registration_token = $7, registration_uri = $8, updated = $9 WHERE am_key = $10",
         )
         .bind(&am.dialect)
         .bind(&am.profile)
@@ -125,10 +124,10 @@ pub(super) async fn am_registered(
         .or_store()?;
         if other {
             // Other nodes hold the client as it was.
-            let epoch = raise_epoch(&mut tx).await?;
+            let epoch = tx.raise_epoch().await?;
             log_purge(&mut tx, &Purge::Am(issuer.clone()), epoch, now).await?;
             if changed {
-                sqlx::query("UPDATE warden_resource_map SET changed_epoch = ? WHERE am_key = ?")
+                sqlx::query("UPDATE warden_resource_map SET changed_epoch = $1 WHERE am_key = $2")
                     .bind(epoch)
                     .bind(&key)
                     .execute(&mut *tx)
@@ -140,7 +139,7 @@ pub(super) async fn am_registered(
         sqlx::query(
             "INSERT INTO warden_am (am_key, issuer, dialect, profile, client_id, client_auth, client_secret, \
              secret_expires, registration_token, registration_uri, created, updated) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         )
         .bind(&key)
         .bind(issuer.as_str())
@@ -158,6 +157,6 @@ pub(super) async fn am_registered(
         .await
         .or_store()?;
     }
-    tx.commit().await.or_store()?;
+    tx.commit().await?;
     Ok(am.clone())
 }

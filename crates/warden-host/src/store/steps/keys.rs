@@ -1,19 +1,27 @@
 //! Which keys are in use, and sealing anew with the current one.
 
-use sqlx::{Sqlite, Transaction};
 use tower_warden::OwnerId;
 use uma_client::{Issuer, Secret};
 
 use super::ams;
 use super::connections::verifier_place;
 use super::pats;
-use super::{CANARY, CANARY_TEXT, OrStore as _, SqliteStore};
+use super::{Backend, OrStore as _, Write, locked};
 use crate::seal::{Place, unknown_key};
 use crate::store::{ResealedBatch, SealedRow};
 use crate::{Error, ErrorKind};
 
+const CANARY: Place<'_> = Place {
+    table: "warden_canary",
+    row: "1",
+    owner: "",
+    issuer: "",
+    column: "sealed",
+};
+const CANARY_TEXT: &str = "the key fits";
+
 /// A wrong or missing key is told now rather than by the first owner whose PAT can't be read.
-pub(super) async fn check_keys(store: &SqliteStore) -> Result<(), Error> {
+pub(in super::super) async fn check_keys(store: &Backend) -> Result<(), Error> {
     let mut tx = store.write().await?;
     let in_use: Vec<(String, Vec<u8>)> = sqlx::query_as("SELECT key_id, sealed FROM warden_key")
         .fetch_all(&mut *tx)
@@ -34,22 +42,18 @@ pub(super) async fn check_keys(store: &SqliteStore) -> Result<(), Error> {
     let current = store.keys.current_id();
     if !in_use.iter().any(|(id, _)| *id == current) {
         let sealed = store.keys.seal(&CANARY, &Secret::new(CANARY_TEXT))?;
-        sqlx::query("INSERT INTO warden_key (key_id, sealed) VALUES (?, ?)")
+        sqlx::query("INSERT INTO warden_key (key_id, sealed) VALUES ($1, $2)")
             .bind(&current)
             .bind(sealed)
             .execute(&mut *tx)
             .await
             .or_store()?;
     }
-    tx.commit().await.or_store()
+    tx.commit().await
 }
 
 /// Seals a value anew if an older key sealed it. `None` if it can't be unsealed.
-fn anew(
-    store: &SqliteStore,
-    place: &Place<'_>,
-    sealed: Option<Vec<u8>>,
-) -> Option<Option<Vec<u8>>> {
+fn anew(store: &Backend, place: &Place<'_>, sealed: Option<Vec<u8>>) -> Option<Option<Vec<u8>>> {
     let Some(sealed) = sealed else {
         return Some(None);
     };
@@ -61,7 +65,7 @@ fn anew(
 }
 
 pub(super) async fn resealed(
-    store: &SqliteStore,
+    store: &Backend,
     after: Option<&SealedRow>,
     limit: u32,
 ) -> Result<ResealedBatch, Error> {
@@ -78,21 +82,20 @@ pub(super) async fn resealed(
     if batch.next.is_none() {
         drop_unused_keys(store, &mut tx).await?;
     }
-    tx.commit().await.or_store()?;
+    tx.commit().await?;
     Ok(batch)
 }
 
 async fn reseal_ams(
-    store: &SqliteStore,
-    tx: &mut Transaction<'static, Sqlite>,
+    store: &Backend,
+    tx: &mut Write<'_>,
     batch: &mut ResealedBatch,
 ) -> Result<(), Error> {
     type Row = (String, String, Option<Vec<u8>>, Option<Vec<u8>>);
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT am_key, issuer, client_secret, registration_token FROM warden_am \
-         WHERE substr(client_secret, 2, 4) <> ? OR substr(registration_token, 2, 4) <> ?",
+         WHERE substr(client_secret, 2, 4) <> $1 OR substr(registration_token, 2, 4) <> $1",
     )
-    .bind(store.keys.current_raw_id())
     .bind(store.keys.current_raw_id())
     .fetch_all(&mut **tx)
     .await
@@ -114,7 +117,7 @@ async fn reseal_ams(
             continue;
         };
         sqlx::query(
-            "UPDATE warden_am SET client_secret = ?, registration_token = ? WHERE am_key = ?",
+            "UPDATE warden_am SET client_secret = $1, registration_token = $2 WHERE am_key = $3",
         )
         .bind(secret)
         .bind(token)
@@ -128,13 +131,13 @@ async fn reseal_ams(
 }
 
 async fn reseal_pending(
-    store: &SqliteStore,
-    tx: &mut Transaction<'static, Sqlite>,
+    store: &Backend,
+    tx: &mut Write<'_>,
     batch: &mut ResealedBatch,
 ) -> Result<(), Error> {
     let rows: Vec<(String, String, String, Vec<u8>)> = sqlx::query_as(
         "SELECT p.state_hash, p.owner, a.issuer, p.verifier FROM warden_pending_authorization AS p \
-         JOIN warden_am AS a ON a.am_key = p.am_key WHERE substr(p.verifier, 2, 4) <> ?",
+         JOIN warden_am AS a ON a.am_key = p.am_key WHERE substr(p.verifier, 2, 4) <> $1",
     )
     .bind(store.keys.current_raw_id())
     .fetch_all(&mut **tx)
@@ -144,7 +147,7 @@ async fn reseal_pending(
         let place = verifier_place(&state, &owner, &issuer);
         if let Some(verifier) = anew(store, &place, Some(verifier)) {
             sqlx::query(
-                "UPDATE warden_pending_authorization SET verifier = ? WHERE state_hash = ?",
+                "UPDATE warden_pending_authorization SET verifier = $1 WHERE state_hash = $2",
             )
             .bind(verifier)
             .bind(&state)
@@ -154,7 +157,7 @@ async fn reseal_pending(
             batch.done += 1;
         } else {
             // Whoever began it begins again.
-            sqlx::query("DELETE FROM warden_pending_authorization WHERE state_hash = ?")
+            sqlx::query("DELETE FROM warden_pending_authorization WHERE state_hash = $1")
                 .bind(&state)
                 .execute(&mut **tx)
                 .await
@@ -176,28 +179,26 @@ struct RawSealed {
 }
 
 async fn reseal_connections(
-    store: &SqliteStore,
-    tx: &mut Transaction<'static, Sqlite>,
+    store: &Backend,
+    tx: &mut Write<'_>,
     after: Option<&SealedRow>,
     limit: u32,
     batch: &mut ResealedBatch,
 ) -> Result<Option<SealedRow>, Error> {
     let (owner, key) = after.map_or(("", ""), |after| (after.owner.as_str(), &after.am_key));
-    let rows: Vec<RawSealed> = sqlx::query_as(
+    let rows: Vec<RawSealed> = sqlx::query_as(locked!(
         "SELECT c.owner, c.am_key, a.issuer, c.access_token, c.refresh_token, c.client_secret \
          FROM warden_connection AS c JOIN warden_am AS a ON a.am_key = c.am_key \
-         WHERE (c.owner > ? OR (c.owner = ? AND c.am_key > ?)) \
-         AND (substr(c.access_token, 2, 4) <> ? OR substr(c.refresh_token, 2, 4) <> ? \
-              OR substr(c.client_secret, 2, 4) <> ?) \
-         ORDER BY c.owner, c.am_key LIMIT ?",
-    )
-    .bind(owner)
+         WHERE (c.owner > $1 OR (c.owner = $1 AND c.am_key > $2)) \
+         AND (substr(c.access_token, 2, 4) <> $3 OR substr(c.refresh_token, 2, 4) <> $3 \
+              OR substr(c.client_secret, 2, 4) <> $3) \
+         ORDER BY c.owner, c.am_key LIMIT $4",
+        "c"
+    ))
     .bind(owner)
     .bind(key)
     .bind(store.keys.current_raw_id())
-    .bind(store.keys.current_raw_id())
-    .bind(store.keys.current_raw_id())
-    .bind(limit)
+    .bind(i64::from(limit))
     .fetch_all(&mut **tx)
     .await
     .or_store()?;
@@ -215,8 +216,8 @@ async fn reseal_connections(
         });
         if let Some((access, refresh, client)) = sealed {
             sqlx::query(
-                "UPDATE warden_connection SET access_token = ?, refresh_token = ?, client_secret = ? \
-                 WHERE owner = ? AND am_key = ?",
+                "UPDATE warden_connection SET access_token = $1, refresh_token = $2, client_secret = $3 \
+                 WHERE owner = $4 AND am_key = $5",
             )
             .bind(access)
             .bind(refresh)
@@ -231,7 +232,7 @@ async fn reseal_connections(
             sqlx::query(
                 "UPDATE warden_connection SET state = 'needs_consent', access_token = NULL, issued = NULL, \
                  access_expires = NULL, refresh_token = NULL, refresh_expires = NULL, client_secret = NULL, \
-                 attend_at = NULL WHERE owner = ? AND am_key = ?",
+                 attend_at = NULL WHERE owner = $1 AND am_key = $2",
             )
             .bind(&row.owner)
             .bind(&row.am_key)
@@ -249,22 +250,14 @@ async fn reseal_connections(
 }
 
 /// Forgets the keys that nothing is sealed with any more: the store then starts without them.
-async fn drop_unused_keys(
-    store: &SqliteStore,
-    tx: &mut Transaction<'static, Sqlite>,
-) -> Result<(), Error> {
+async fn drop_unused_keys(store: &Backend, tx: &mut Write<'_>) -> Result<(), Error> {
     let left: i64 = sqlx::query_scalar(
         "SELECT (SELECT COUNT(*) FROM warden_am \
-            WHERE substr(client_secret, 2, 4) <> ? OR substr(registration_token, 2, 4) <> ?) \
-         + (SELECT COUNT(*) FROM warden_pending_authorization WHERE substr(verifier, 2, 4) <> ?) \
-         + (SELECT COUNT(*) FROM warden_connection WHERE substr(access_token, 2, 4) <> ? \
-            OR substr(refresh_token, 2, 4) <> ? OR substr(client_secret, 2, 4) <> ?)",
+            WHERE substr(client_secret, 2, 4) <> $1 OR substr(registration_token, 2, 4) <> $1) \
+         + (SELECT COUNT(*) FROM warden_pending_authorization WHERE substr(verifier, 2, 4) <> $1) \
+         + (SELECT COUNT(*) FROM warden_connection WHERE substr(access_token, 2, 4) <> $1 \
+            OR substr(refresh_token, 2, 4) <> $1 OR substr(client_secret, 2, 4) <> $1)",
     )
-    .bind(store.keys.current_raw_id())
-    .bind(store.keys.current_raw_id())
-    .bind(store.keys.current_raw_id())
-    .bind(store.keys.current_raw_id())
-    .bind(store.keys.current_raw_id())
     .bind(store.keys.current_raw_id())
     .fetch_one(&mut **tx)
     .await
@@ -272,7 +265,7 @@ async fn drop_unused_keys(
     if left > 0 {
         return Ok(());
     }
-    let dropped = sqlx::query("DELETE FROM warden_key WHERE key_id <> ?")
+    let dropped = sqlx::query("DELETE FROM warden_key WHERE key_id <> $1")
         .bind(store.keys.current_id())
         .execute(&mut **tx)
         .await

@@ -1,12 +1,9 @@
 //! Rows as they stand in the database, and as records.
 
-use sqlx::{Sqlite, Transaction};
 use tower_warden::{MapId, OwnerId, Site};
 use uma_client::{Issuer, ResourceId, Scope, Scopes};
 use url::Url;
 
-use super::OrStore as _;
-use crate::Error;
 use crate::maps::path_of_key;
 use crate::store::{MapRecord, RowState};
 
@@ -15,7 +12,7 @@ macro_rules! map_columns {
     () => {
         "m.id, m.site, m.path_key, m.subtree, m.owner, a.issuer, m.resource_id, m.marker, m.name, \
          m.registered_name, m.description, m.icon_uri, m.scopes, m.policy_uri, m.state, m.synced, \
-         m.perhaps, m.problem, m.attempts, m.generation, m.changed_epoch, m.created, m.withheld"
+         m.perhaps, m.problem, m.attempts, m.generation, m.changed_epoch, m.created, m.withheld, m.revision"
     };
 }
 pub(super) use map_columns;
@@ -25,7 +22,7 @@ macro_rules! select_maps {
     ($rest:literal) => {
         concat!(
             "SELECT ",
-            $crate::store::sqlite::rows::map_columns!(),
+            $crate::store::rows::map_columns!(),
             " FROM warden_resource_map AS m JOIN warden_am AS a ON a.am_key = m.am_key ",
             $rest
         )
@@ -58,6 +55,7 @@ pub(super) struct RawMap {
     changed_epoch: i64,
     created: i64,
     withheld: bool,
+    revision: Option<String>,
 }
 
 impl RawMap {
@@ -114,6 +112,7 @@ impl RawMap {
             icon_uri: self.icon_uri,
             scopes,
             policy_uri: self.policy_uri.and_then(|uri| Url::parse(&uri).ok()),
+            revision: self.revision,
             state,
             synced: self.synced,
             perhaps: self.perhaps,
@@ -135,32 +134,4 @@ pub(super) fn scopes_from_json(json: &str) -> Option<Scopes> {
 
 pub(super) fn scopes_to_json(scopes: &Scopes) -> String {
     serde_json::Value::from(scopes.to_strings()).to_string()
-}
-
-/// The row of a path, within a transaction.
-pub(super) async fn at_path(
-    tx: &mut Transaction<'static, Sqlite>,
-    site: &Site,
-    path_key: &str,
-) -> Result<Option<MapRecord>, Error> {
-    let row: Option<RawMap> = sqlx::query_as(select_maps!("WHERE m.site = ? AND m.path_key = ?"))
-        .bind(site.as_str())
-        .bind(path_key)
-        .fetch_optional(&mut **tx)
-        .await
-        .or_store()?;
-    Ok(row.and_then(RawMap::record))
-}
-
-/// The row with a key, within a transaction.
-pub(super) async fn with_id(
-    tx: &mut Transaction<'static, Sqlite>,
-    id: MapId,
-) -> Result<Option<MapRecord>, Error> {
-    let row: Option<RawMap> = sqlx::query_as(select_maps!("WHERE m.id = ?"))
-        .bind(id.get().cast_signed())
-        .fetch_optional(&mut **tx)
-        .await
-        .or_store()?;
-    Ok(row.and_then(RawMap::record))
 }

@@ -2,13 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use sqlx::{Sqlite, Transaction};
 use tower_warden::OwnerId;
 use uma_client::{
     ClientAuth, ClientCredentials, Issuer, PatState, Secret, StoredPat, epoch_seconds,
 };
 
-use super::{OrStore as _, SqliteStore, storable};
+use super::{Backend, OrStore as _, Write, locked};
 use crate::am_key::am_key;
 use crate::seal::Place;
 use crate::store::attention::Life;
@@ -26,8 +25,8 @@ pub(super) fn place<'a>(owner: &'a OwnerId, issuer: &'a Issuer, column: &'static
 
 /// Writes a PAT, and when to look at it again. `prolongs` says whether its end moves with each renewal.
 pub(super) async fn write_pat(
-    store: &SqliteStore,
-    tx: &mut Transaction<'static, Sqlite>,
+    store: &Backend,
+    tx: &mut Write<'_>,
     owner: &OwnerId,
     issuer: &Issuer,
     pat: &StoredPat,
@@ -41,14 +40,13 @@ pub(super) async fn write_pat(
         &place(owner, issuer, "refresh_token"),
         pat.refresh_token.as_ref(),
     )?;
-    storable(pat.scope.as_deref())?;
     let attend_at = Life::of(pat).map(|life| life.attend_at(owner, prolongs));
     sqlx::query(
-        "UPDATE warden_connection SET state = 'held', access_token = ?, issued = ?, access_expires = ?, \
-         refresh_token = ?, refresh_expires = ?, scope = ?, prolongs = ?, \
-         warned = CASE WHEN ? = 1 THEN 0 ELSE warned END, \
-         attend_at = CASE WHEN ? = 0 AND warned = 1 THEN NULL ELSE ? END \
-         WHERE owner = ? AND am_key = ?",
+        "UPDATE warden_connection SET state = 'held', access_token = $1, issued = $2, access_expires = $3, \
+         refresh_token = $4, refresh_expires = $5, scope = $6, prolongs = $7, \
+         warned = CASE WHEN $7 THEN FALSE ELSE warned END, \
+         attend_at = CASE WHEN NOT $7 AND warned THEN NULL ELSE $8 END \
+         WHERE owner = $9 AND am_key = $10",
     )
     .bind(access)
     .bind(epoch_seconds(pat.issued_at))
@@ -56,8 +54,6 @@ pub(super) async fn write_pat(
     .bind(refresh)
     .bind(pat.refresh_expires_at.map(epoch_seconds))
     .bind(pat.scope.as_deref())
-    .bind(prolongs)
-    .bind(prolongs)
     .bind(prolongs)
     .bind(attend_at)
     .bind(owner.as_str())
@@ -80,14 +76,32 @@ pub(super) struct RawPat {
     scope: Option<String>,
 }
 
-/// The columns of [`RawPat`], by owner and AM.
-pub(super) const SELECT_PAT: &str = "SELECT consent, state, access_token, issued, access_expires, \
-    refresh_token, refresh_expires, scope FROM warden_connection WHERE owner = ? AND am_key = ?";
+/// `SELECT` of [`RawPat`], by owner and AM.
+macro_rules! select_pat {
+    () => {
+        "SELECT consent, state, access_token, issued, access_expires, refresh_token, refresh_expires, scope \
+         FROM warden_connection WHERE owner = $1 AND am_key = $2"
+    };
+}
+
+/// What is held, and nobody changes it until the transaction ends.
+pub(super) async fn pat_to_change(
+    tx: &mut Write<'_>,
+    owner: &OwnerId,
+    issuer: &Issuer,
+) -> Result<Option<RawPat>, Error> {
+    sqlx::query_as(locked!(select_pat!(), "warden_connection"))
+        .bind(owner.as_str())
+        .bind(am_key(issuer))
+        .fetch_optional(&mut **tx)
+        .await
+        .or_store()
+}
 
 impl RawPat {
     pub(super) fn state(
         self,
-        store: &SqliteStore,
+        store: &Backend,
         owner: &OwnerId,
         issuer: &Issuer,
     ) -> Result<PatState, Error> {
@@ -113,14 +127,14 @@ impl RawPat {
 }
 
 pub(super) async fn pat(
-    store: &SqliteStore,
+    store: &Backend,
     owner: &OwnerId,
     issuer: &Issuer,
 ) -> Result<(PatState, i64), Error> {
-    let raw: Option<RawPat> = sqlx::query_as(SELECT_PAT)
+    let raw: Option<RawPat> = sqlx::query_as(select_pat!())
         .bind(owner.as_str())
         .bind(am_key(issuer))
-        .fetch_optional(&store.reader)
+        .fetch_optional(store.reader())
         .await
         .or_store()?;
     let Some(raw) = raw else {
@@ -140,14 +154,15 @@ fn time(seconds: i64) -> SystemTime {
 
 /// When what is held ends, if the consent is still the one that the caller goes by; outside of that what ends is unknown.
 async fn current(
-    tx: &mut Transaction<'static, Sqlite>,
+    tx: &mut Write<'_>,
     owner: &OwnerId,
     issuer: &Issuer,
     consent: i64,
 ) -> Result<Option<Option<i64>>, Error> {
-    sqlx::query_scalar(
-        "SELECT refresh_expires FROM warden_connection WHERE owner = ? AND am_key = ? AND consent = ?",
-    )
+    sqlx::query_scalar(locked!(
+        "SELECT refresh_expires FROM warden_connection WHERE owner = $1 AND am_key = $2 AND consent = $3",
+        "warden_connection"
+    ))
     .bind(owner.as_str())
     .bind(am_key(issuer))
     .bind(consent)
@@ -157,13 +172,13 @@ async fn current(
 }
 
 pub(super) async fn pat_renewed(
-    store: &SqliteStore,
+    store: &Backend,
     owner: &OwnerId,
     issuer: &Issuer,
     consent: i64,
     pat: &StoredPat,
 ) -> Result<bool, Error> {
-    let mut tx = store.write().await?;
+    let mut tx = store.write_apart().await?;
     let Some(before) = current(&mut tx, owner, issuer, consent).await? else {
         return Ok(false);
     };
@@ -172,21 +187,21 @@ pub(super) async fn pat_renewed(
         _ => true,
     };
     write_pat(store, &mut tx, owner, issuer, pat, prolongs).await?;
-    tx.commit().await.or_store()?;
+    tx.commit().await?;
     Ok(true)
 }
 
 pub(super) async fn consent_ended(
-    store: &SqliteStore,
+    store: &Backend,
     owner: &OwnerId,
     issuer: &Issuer,
     consent: i64,
 ) -> Result<bool, Error> {
-    let mut tx = store.write().await?;
+    let mut tx = store.write_apart().await?;
     let ended = sqlx::query(
         "UPDATE warden_connection SET state = 'needs_consent', access_token = NULL, issued = NULL, \
          access_expires = NULL, refresh_token = NULL, refresh_expires = NULL, attend_at = NULL \
-         WHERE owner = ? AND am_key = ? AND consent = ? AND state = 'held'",
+         WHERE owner = $1 AND am_key = $2 AND consent = $3 AND state = 'held'",
     )
     .bind(owner.as_str())
     .bind(am_key(issuer))
@@ -194,23 +209,23 @@ pub(super) async fn consent_ended(
     .execute(&mut *tx)
     .await
     .or_store()?;
-    tx.commit().await.or_store()?;
+    tx.commit().await?;
     Ok(ended.rows_affected() > 0)
 }
 
 pub(super) async fn owner_client(
-    store: &SqliteStore,
+    store: &Backend,
     owner: &OwnerId,
     issuer: &Issuer,
 ) -> Result<Option<ClientCredentials>, Error> {
     type Raw = (Option<String>, Option<String>, Option<Vec<u8>>);
     let raw: Option<Raw> = sqlx::query_as(
         "SELECT client_id, client_auth, client_secret FROM warden_connection \
-         WHERE owner = ? AND am_key = ? AND state = 'held'",
+         WHERE owner = $1 AND am_key = $2 AND state = 'held'",
     )
     .bind(owner.as_str())
     .bind(am_key(issuer))
-    .fetch_optional(&store.reader)
+    .fetch_optional(store.reader())
     .await
     .or_store()?;
     let Some((Some(id), Some(auth), sealed)) = raw else {
@@ -227,18 +242,13 @@ pub(super) async fn owner_client(
 }
 
 pub(super) async fn consent_unreadable(
-    store: &SqliteStore,
+    store: &Backend,
     owner: &OwnerId,
     issuer: &Issuer,
 ) -> Result<bool, Error> {
-    let mut tx = store.write().await?;
-    let raw: Option<RawPat> = sqlx::query_as(SELECT_PAT)
-        .bind(owner.as_str())
-        .bind(am_key(issuer))
-        .fetch_optional(&mut *tx)
-        .await
-        .or_store()?;
-    let unreadable = raw
+    let mut tx = store.write_apart().await?;
+    let unreadable = pat_to_change(&mut tx, owner, issuer)
+        .await?
         .and_then(|raw| raw.state(store, owner, issuer).err())
         .is_some_and(|error| error.kind() == ErrorKind::Sealed);
     if !unreadable {
@@ -247,13 +257,13 @@ pub(super) async fn consent_unreadable(
     sqlx::query(
         "UPDATE warden_connection SET state = 'needs_consent', access_token = NULL, issued = NULL, \
          access_expires = NULL, refresh_token = NULL, refresh_expires = NULL, attend_at = NULL \
-         WHERE owner = ? AND am_key = ?",
+         WHERE owner = $1 AND am_key = $2",
     )
     .bind(owner.as_str())
     .bind(am_key(issuer))
     .execute(&mut *tx)
     .await
     .or_store()?;
-    tx.commit().await.or_store()?;
+    tx.commit().await?;
     Ok(true)
 }

@@ -2,73 +2,40 @@
 
 use std::collections::HashSet;
 
-use sqlx::{Sqlite, Transaction};
 use tower_warden::{MapId, OwnerId, Site};
 use uma_client::ResourceId;
 
 use super::moves::leave_behind;
-use super::rows::{at_path, scopes_to_json, with_id};
-use super::{OrStore as _, SqliteStore, raise_epoch, storable};
+use super::rows::{at_path, chosen_am, orphaned, with_id};
+use super::{Backend, OrStore as _, Write};
 use crate::am_key::am_key;
+use crate::store::rows::scopes_to_json;
 use crate::store::{Intended, MapRecord, NewShare, RowState};
 use crate::{Error, ErrorKind};
 
 pub(super) async fn share_intended(
-    store: &SqliteStore,
+    store: &Backend,
     share: &NewShare,
     now: i64,
 ) -> Result<Intended, Error> {
-    check(share)?;
     let mut tx = store.write().await?;
-    let intended = intend(&mut tx, share, &mut None, now).await?;
-    tx.commit().await.or_store()?;
+    let intended = intend(&mut tx, share, now).await?;
+    tx.commit().await?;
     Ok(intended)
 }
 
 pub(super) async fn shares_intended(
-    store: &SqliteStore,
+    store: &Backend,
     shares: &[NewShare],
     now: i64,
 ) -> Result<Vec<Intended>, Error> {
-    for share in shares {
-        check(share)?;
-    }
     let mut tx = store.write().await?;
-    let mut epoch = None;
     let mut intended = Vec::with_capacity(shares.len());
     for share in shares {
-        intended.push(intend(&mut tx, share, &mut epoch, now).await?);
+        intended.push(intend(&mut tx, share, now).await?);
     }
-    tx.commit().await.or_store()?;
+    tx.commit().await?;
     Ok(intended)
-}
-
-fn check(share: &NewShare) -> Result<(), Error> {
-    storable(
-        [
-            share.site.as_str(),
-            &share.path_key,
-            share.owner.as_str(),
-            &share.marker,
-            &share.name,
-        ]
-        .into_iter()
-        .chain(share.description.as_deref())
-        .chain(share.icon_uri.as_deref()),
-    )
-}
-
-/// Raises the epoch once in a transaction.
-pub(super) async fn raised(
-    tx: &mut Transaction<'static, Sqlite>,
-    epoch: &mut Option<i64>,
-) -> Result<i64, Error> {
-    if let Some(epoch) = *epoch {
-        return Ok(epoch);
-    }
-    let new = raise_epoch(tx).await?;
-    *epoch = Some(new);
-    Ok(new)
 }
 
 /// Name and path as they are searched.
@@ -76,19 +43,8 @@ fn search_text(name: &str, path_key: &str) -> String {
     format!("{name} {path_key}").to_lowercase()
 }
 
-async fn intend(
-    tx: &mut Transaction<'static, Sqlite>,
-    share: &NewShare,
-    epoch: &mut Option<i64>,
-    now: i64,
-) -> Result<Intended, Error> {
-    let chosen: Option<Option<String>> =
-        sqlx::query_scalar("SELECT am_key FROM warden_owner WHERE owner = ?")
-            .bind(share.owner.as_str())
-            .fetch_optional(&mut **tx)
-            .await
-            .or_store()?;
-    if chosen.flatten() != Some(am_key(&share.issuer)) {
+async fn intend(tx: &mut Write<'_>, share: &NewShare, now: i64) -> Result<Intended, Error> {
+    if chosen_am(tx, &share.owner).await? != Some(am_key(&share.issuer)) {
         return Ok(Intended::OtherAm);
     }
     let row = at_path(tx, &share.site, &share.path_key).await?;
@@ -99,14 +55,14 @@ async fn intend(
         ));
     }
     let (id, fresh) = match &row {
-        None => (insert(tx, share, epoch, now).await?, true),
+        None => (insert(tx, share, now).await?, true),
         Some(row) if row.state == RowState::Tombstone => {
-            (row.id, revive(tx, row, share, epoch, now).await?)
+            (row.id, revive(tx, row, share, now).await?)
         }
         Some(row) if row.owner != share.owner => return Ok(Intended::Taken),
         Some(row) if row.issuer != share.issuer => return Ok(Intended::OtherAm),
         Some(row) => {
-            update(tx, row, share, epoch, now).await?;
+            update(tx, row, share, now).await?;
             (row.id, false)
         }
     };
@@ -117,7 +73,7 @@ async fn intend(
 }
 
 /// The row that was just written.
-async fn kept(tx: &mut Transaction<'static, Sqlite>, id: MapId) -> Result<MapRecord, Error> {
+async fn kept(tx: &mut Write<'_>, id: MapId) -> Result<MapRecord, Error> {
     with_id(tx, id).await?.ok_or_else(|| {
         Error::new(
             ErrorKind::Store,
@@ -126,18 +82,13 @@ async fn kept(tx: &mut Transaction<'static, Sqlite>, id: MapId) -> Result<MapRec
     })
 }
 
-async fn insert(
-    tx: &mut Transaction<'static, Sqlite>,
-    share: &NewShare,
-    epoch: &mut Option<i64>,
-    now: i64,
-) -> Result<MapId, Error> {
-    let epoch = raised(tx, epoch).await?;
+async fn insert(tx: &mut Write<'_>, share: &NewShare, now: i64) -> Result<MapId, Error> {
+    let epoch = tx.raise_epoch().await?;
     let id: i64 = sqlx::query_scalar(
         "INSERT INTO warden_resource_map \
          (site, path_key, subtree, owner, am_key, marker, name, description, icon_uri, scopes, state, synced, \
          perhaps, attempts, next_try, generation, changed_epoch, created, updated, search) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', 0, 1, 0, 0, 1, ?, ?, ?, ?) RETURNING id",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'pending', FALSE, TRUE, 0, 0, 1, $11, $12, $13, $14) RETURNING id",
     )
     .bind(share.site.as_str())
     .bind(&share.path_key)
@@ -161,35 +112,31 @@ async fn insert(
 
 /// Makes a tombstone a pending row. Says whether it is certain that the AM has no registration of it.
 async fn revive(
-    tx: &mut Transaction<'static, Sqlite>,
+    tx: &mut Write<'_>,
     row: &MapRecord,
     share: &NewShare,
-    epoch: &mut Option<i64>,
     now: i64,
 ) -> Result<bool, Error> {
     let same = row.owner == share.owner && row.issuer == share.issuer;
     let may_be_there = row.resource_id.is_some() || row.perhaps;
     if !same && may_be_there {
-        orphan(
-            tx,
-            row,
-            row.resource_id.as_ref().map(ResourceId::as_str),
-            now,
-        )
-        .await?;
+        let id = row.resource_id.as_ref().map(ResourceId::as_str);
+        let (key, revision) = (am_key(&row.issuer), row.revision.as_deref());
+        orphaned(tx, &row.owner, &key, id, revision, &row.marker, now).await?;
     }
-    let epoch = raised(tx, epoch).await?;
+    let epoch = tx.raise_epoch().await?;
     sqlx::query(
-        "UPDATE warden_resource_map SET subtree = ?, owner = ?, am_key = ?, resource_id = ?, marker = ?, name = ?, \
-         description = ?, icon_uri = ?, scopes = ?, policy_uri = NULL, state = 'pending', synced = 0, perhaps = 1, \
-         problem = NULL, attempts = 0, next_try = 0, generation = generation + 1, changed_epoch = ?, created = ?, \
-         updated = ?, withheld = 0, search = ? WHERE id = ?",
+        "UPDATE warden_resource_map SET subtree = $1, owner = $2, am_key = $3, resource_id = $4, revision = $5, marker = $6, name = $7, \
+         description = $8, icon_uri = $9, scopes = $10, policy_uri = NULL, state = 'pending', synced = FALSE, perhaps = TRUE, \
+         problem = NULL, attempts = 0, next_try = 0, generation = generation + 1, changed_epoch = $11, created = $12, \
+         updated = $13, withheld = FALSE, search = $14 WHERE id = $15",
     )
     .bind(share.subtree)
     .bind(share.owner.as_str())
     .bind(am_key(&share.issuer))
     .bind(row.resource_id.as_ref().filter(|_| same).map(ResourceId::as_str))
-    .bind(if same { &row.marker } else { &share.marker })
+    .bind(row.revision.as_ref().filter(|_| same))
+    .bind(if same && may_be_there { &row.marker } else { &share.marker })
     .bind(&share.name)
     .bind(share.description.as_deref())
     .bind(share.icon_uri.as_deref())
@@ -207,10 +154,9 @@ async fn revive(
 
 /// Gives a row that is there what its owner wants now; nothing is written if that is what it has.
 async fn update(
-    tx: &mut Transaction<'static, Sqlite>,
+    tx: &mut Write<'_>,
     row: &MapRecord,
     share: &NewShare,
-    epoch: &mut Option<i64>,
     now: i64,
 ) -> Result<(), Error> {
     let scopes_changed = row.scopes != share.scopes;
@@ -228,15 +174,15 @@ async fn update(
         return Ok(());
     }
     let epoch = if enforced_changed {
-        raised(tx, epoch).await?
+        tx.raise_epoch().await?
     } else {
         row.changed_epoch
     };
     let synced = row.synced && !scopes_changed && !words_changed && state == row.state;
     sqlx::query(
-        "UPDATE warden_resource_map SET subtree = ?, name = ?, description = ?, icon_uri = ?, scopes = ?, state = ?, \
-         resource_id = ?, synced = ?, next_try = 0, generation = generation + 1, changed_epoch = ?, updated = ?, \
-         search = ? WHERE id = ?",
+        "UPDATE warden_resource_map SET subtree = $1, name = $2, description = $3, icon_uri = $4, scopes = $5, state = $6, \
+         resource_id = $7, revision = $8, synced = $9, next_try = 0, generation = generation + 1, changed_epoch = $10, updated = $11, \
+         search = $12 WHERE id = $13",
     )
     .bind(share.subtree)
     .bind(&share.name)
@@ -250,6 +196,11 @@ async fn update(
             .filter(|_| row.state != RowState::Lost)
             .map(ResourceId::as_str),
     )
+    .bind(
+        row.revision
+            .as_ref()
+            .filter(|_| row.state != RowState::Lost),
+    )
     .bind(synced)
     .bind(epoch)
     .bind(now)
@@ -262,7 +213,7 @@ async fn update(
 }
 
 pub(super) async fn shares_stopped(
-    store: &SqliteStore,
+    store: &Backend,
     owner: &OwnerId,
     paths: Option<&[(Site, String)]>,
     now: i64,
@@ -271,7 +222,7 @@ pub(super) async fn shares_stopped(
     let ids = match paths {
         None => {
             sqlx::query_scalar(
-                "SELECT id FROM warden_resource_map WHERE owner = ? AND state <> 'tombstone' ORDER BY id",
+                "SELECT id FROM warden_resource_map WHERE owner = $1 AND state <> 'tombstone' ORDER BY id",
             )
             .bind(owner.as_str())
             .fetch_all(&mut *tx)
@@ -284,7 +235,7 @@ pub(super) async fn shares_stopped(
             for (site, path_key) in paths {
                 let id: Option<i64> = sqlx::query_scalar(
                     "SELECT id FROM warden_resource_map \
-                     WHERE site = ? AND path_key = ? AND owner = ? AND state <> 'tombstone'",
+                     WHERE site = $1 AND path_key = $2 AND owner = $3 AND state <> 'tombstone'",
                 )
                 .bind(site.as_str())
                 .bind(path_key)
@@ -300,12 +251,12 @@ pub(super) async fn shares_stopped(
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let epoch = raise_epoch(&mut tx).await?;
+    let epoch = tx.raise_epoch().await?;
     let mut stopped = Vec::with_capacity(ids.len());
     for id in ids {
         sqlx::query(
             "UPDATE warden_resource_map SET state = 'tombstone', problem = NULL, attempts = 0, next_try = 0, \
-             generation = generation + 1, changed_epoch = ?, updated = ?, withheld = 0 WHERE id = ?",
+             generation = generation + 1, changed_epoch = $1, updated = $2, withheld = FALSE WHERE id = $3",
         )
         .bind(epoch)
         .bind(now)
@@ -316,12 +267,12 @@ pub(super) async fn shares_stopped(
         leave_behind(&mut tx, id, now).await?;
         stopped.push(kept(&mut tx, MapId::new(id.unsigned_abs())).await?);
     }
-    tx.commit().await.or_store()?;
+    tx.commit().await?;
     Ok(stopped)
 }
 
 pub(super) async fn share_stopped(
-    store: &SqliteStore,
+    store: &Backend,
     owner: &OwnerId,
     site: &Site,
     path_key: &str,
@@ -329,26 +280,4 @@ pub(super) async fn share_stopped(
 ) -> Result<Option<MapRecord>, Error> {
     let path = [(site.clone(), path_key.to_owned())];
     Ok(shares_stopped(store, owner, Some(&path), now).await?.pop())
-}
-
-/// Notes a registration that no map stands for any more.
-pub(super) async fn orphan(
-    tx: &mut Transaction<'static, Sqlite>,
-    map: &MapRecord,
-    resource_id: Option<&str>,
-    now: i64,
-) -> Result<(), Error> {
-    sqlx::query(
-        "INSERT INTO warden_orphan (owner, am_key, resource_id, marker, attempts, next_try, created) \
-         VALUES (?, ?, ?, ?, 0, 0, ?)",
-    )
-    .bind(map.owner.as_str())
-    .bind(am_key(&map.issuer))
-    .bind(resource_id)
-    .bind(&map.marker)
-    .bind(now)
-    .execute(&mut **tx)
-    .await
-    .or_store()?;
-    Ok(())
 }
