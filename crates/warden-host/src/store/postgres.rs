@@ -22,6 +22,10 @@
 mod connecting;
 mod listening;
 mod schema;
+#[allow(
+    clippy::duplicate_mod,
+    reason = "the steps are compiled for each database"
+)]
 #[path = "steps/all.rs"]
 mod steps;
 mod telling;

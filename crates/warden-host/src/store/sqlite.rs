@@ -1,5 +1,9 @@
 //! The embedded store: SQLite.
 
+#[allow(
+    clippy::duplicate_mod,
+    reason = "the steps are compiled for each database"
+)]
 #[path = "steps/all.rs"]
 mod steps;
 #[cfg(test)]

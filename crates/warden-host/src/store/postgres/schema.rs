@@ -92,7 +92,8 @@ async fn alone(
         match made {
             Ok(_) => break,
             // Of two who make a table at once, one is refused, even with IF NOT EXISTS.
-            Err(error) if attempt < 10 && has_code(&error, &["23505", "42P07", "40001"]) => {}
+            Err(error)
+                if attempt < 10 && has_code(&error, &["23505", "42P07", "42710", "40001"]) => {}
             Err(error) => return Err(error).or_store(),
         }
     }
