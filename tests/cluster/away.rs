@@ -43,7 +43,12 @@ async fn steady(cluster: &Cluster, person: &Person, rpt: &str) {
         if answer.status == 303 && answer.location().query() == Some("notice=shared") {
             break;
         }
-        assert!(begun.elapsed() < STEADY, "{} {}", answer.status, answer.body);
+        assert!(
+            begun.elapsed() < STEADY,
+            "{} {}",
+            answer.status,
+            answer.body
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     for reply in cluster.each(OTHER, None).await {
@@ -72,7 +77,11 @@ async fn f_31_a_store_that_stands_still_for_5_s_is_not_noticed() {
     let asked = Instant::now();
     let answer = alice.share(&cluster.nodes[0].host, OTHER).await;
     assert_eq!(answer.status, 503, "{}", answer.body);
-    assert!(asked.elapsed() < Duration::from_secs(8), "{:?}", asked.elapsed());
+    assert!(
+        asked.elapsed() < Duration::from_secs(8),
+        "{:?}",
+        asked.elapsed()
+    );
     server.server.tell("thaw").await;
     steady(&cluster, &alice, &rpt).await;
 }

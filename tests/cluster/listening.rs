@@ -9,9 +9,7 @@ use std::time::{Duration, Instant};
 use tower_warden::OwnerId;
 use warden_host::ShareRequest;
 
-use crate::nodes::{
-    Cluster, POLLED, Setup, challenged, done, let_in, own, refused, unknown,
-};
+use crate::nodes::{Cluster, POLLED, Setup, challenged, done, let_in, own, refused, unknown};
 use crate::person::{ALBUM, PHOTO};
 use crate::pooler::Pooler;
 use crate::postgres::Server;
@@ -56,7 +54,10 @@ async fn l_01_no_change_is_lost_while_listeners_are_cut_off() {
                 let request = ShareRequest::new(path(number), "One of many");
                 operator.share(&alice(), request).await.unwrap();
                 if number % 3 != 0 {
-                    operator.stop_sharing(&alice(), &path(number)).await.unwrap();
+                    operator
+                        .stop_sharing(&alice(), &path(number))
+                        .await
+                        .unwrap();
                 }
             }
         })
@@ -186,7 +187,8 @@ impl<'a> Backup<'a> {
     async fn of(cluster: &'a Cluster) -> Self {
         let copy = format!("{}_backup", cluster.database.name);
         let this = Self(cluster, copy);
-        this.alone(&["CREATE DATABASE {copy} TEMPLATE {name}"]).await;
+        this.alone(&["CREATE DATABASE {copy} TEMPLATE {name}"])
+            .await;
         this
     }
 
@@ -231,7 +233,9 @@ async fn goes_back(writes: bool) {
     done(&alice.share(at, ALBUM).await);
     let rpt = cluster.rpt(&alice, ALBUM).await;
     let backup = Backup::of(&cluster).await;
-    cluster.until(Duration::from_secs(5), ALBUM, None, challenged).await;
+    cluster
+        .until(Duration::from_secs(5), ALBUM, None, challenged)
+        .await;
     // What the backup does not know: it is lost, and whoever has seen it must notice.
     done(&alice.share(at, PHOTO).await);
     for reply in cluster.each(PHOTO, None).await {
@@ -261,8 +265,12 @@ async fn goes_back(writes: bool) {
             cluster.database.run(sql).await;
         }
     }
-    cluster.until(Duration::from_secs(10), PHOTO, None, own).await;
-    cluster.until(Duration::from_secs(10), ALBUM, None, challenged).await;
+    cluster
+        .until(Duration::from_secs(10), PHOTO, None, own)
+        .await;
+    cluster
+        .until(Duration::from_secs(10), ALBUM, None, challenged)
+        .await;
     for reply in cluster.each(ALBUM, Some(&rpt)).await {
         assert!(let_in(&reply), "{reply:?}");
     }
@@ -278,7 +286,11 @@ async fn goes_back(writes: bool) {
     let script = &cluster.ams[0].script;
     let begun = Instant::now();
     while script.list_resources("alice").len() > 1 {
-        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", script.list_resources("alice"));
+        assert!(
+            begun.elapsed() < Duration::from_secs(20),
+            "{:?}",
+            script.list_resources("alice")
+        );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

@@ -186,7 +186,10 @@ impl Cluster {
                     if last.as_ref().is_some_and(&wanted) {
                         break;
                     }
-                    assert!(begun.elapsed() < within, "{caller}: after {within:?}: {last:?}");
+                    assert!(
+                        begun.elapsed() < within,
+                        "{caller}: after {within:?}: {last:?}"
+                    );
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
                 slowest = slowest.max(begun.elapsed());
@@ -297,5 +300,8 @@ pub(crate) fn unknown(reply: &Reply) -> bool {
 pub(crate) fn done(answer: &Answer) {
     assert_eq!(answer.status, 303, "{}", answer.body);
     let notice = answer.location();
-    assert!(notice.query().unwrap_or("").contains("notice=shared"), "{notice}");
+    assert!(
+        notice.query().unwrap_or("").contains("notice=shared"),
+        "{notice}"
+    );
 }

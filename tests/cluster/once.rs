@@ -44,10 +44,18 @@ async fn g_07_of_two_nodes_that_share_the_same_path_one_is_first() {
     let person = cluster.connected("alice").await;
     for round in 0..5 {
         let url = format!("/api/people/alice/albums/summer/photos/{}", round % 2 + 1);
-        let shares = cluster.nodes.iter().map(|node| person.share(&node.host, &url));
+        let shares = cluster
+            .nodes
+            .iter()
+            .map(|node| person.share(&node.host, &url));
         let mut shared = 0;
         for answer in futures_join(shares).await {
-            assert!(matches!(answer.status, 303 | 409), "{} {}", answer.status, answer.body);
+            assert!(
+                matches!(answer.status, 303 | 409),
+                "{} {}",
+                answer.status,
+                answer.body
+            );
             shared += usize::from(answer.status == 303);
         }
         assert!(shared > 0);
@@ -150,7 +158,10 @@ async fn g_18_of_several_sweepers_one_does_the_work() {
         cluster.operator().await,
     ];
     // The AM is away while these are shared: they wait for a sweeper.
-    script.fault(Endpoint::Resource, Fault::Status(StatusCode::SERVICE_UNAVAILABLE));
+    script.fault(
+        Endpoint::Resource,
+        Fault::Status(StatusCode::SERVICE_UNAVAILABLE),
+    );
     for number in 0..12 {
         let request = ShareRequest::new(format!("/api/people/alice/many/{number}"), "One of many");
         let host = sweepers[0].with_patience(Duration::ZERO);
@@ -174,7 +185,11 @@ async fn g_18_of_several_sweepers_one_does_the_work() {
     let at_am = script.list_resources("alice").len();
     assert_eq!(at_am, 12);
     // One list, one registration each, at most one look at each.
-    assert!(script.calls(Endpoint::Resource) <= 12 + 12 + 1, "{}", script.calls(Endpoint::Resource));
+    assert!(
+        script.calls(Endpoint::Resource) <= 12 + 12 + 1,
+        "{}",
+        script.calls(Endpoint::Resource)
+    );
     let path = "/api/people/alice/many/3";
     cluster.until(POLLED + SLACK, path, None, challenged).await;
     let _ = person;

@@ -18,9 +18,13 @@ pub(crate) struct Pooler {
 }
 
 fn program() -> Option<&'static str> {
-    ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer", "/usr/local/bin/pgbouncer"]
-        .into_iter()
-        .find(|path| std::path::Path::new(path).exists())
+    [
+        "/usr/sbin/pgbouncer",
+        "/usr/bin/pgbouncer",
+        "/usr/local/bin/pgbouncer",
+    ]
+    .into_iter()
+    .find(|path| std::path::Path::new(path).exists())
 }
 
 impl Pooler {

@@ -94,7 +94,9 @@ impl Server {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("warden_cluster_{}_{number}", std::process::id());
-        let created = self.run(format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'"));
+        let created = self.run(format!(
+            "CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'"
+        ));
         created.await;
         let mut url = self.url.clone();
         url.set_path(&name);

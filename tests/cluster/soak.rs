@@ -91,7 +91,10 @@ async fn client(url: String, model: Arc<Model>, stop: Arc<AtomicBool>, mut chanc
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         for (reply, (path, token)) in replies.into_iter().zip(wanted) {
-            *seen.statuses.entry((reply.status, reply.handler)).or_default() += 1;
+            *seen
+                .statuses
+                .entry((reply.status, reply.handler))
+                .or_default() += 1;
             seen.slowest = seen.slowest.max(reply.received - reply.sent);
             let known = match reply.status {
                 200 => reply.handler,
@@ -196,11 +199,21 @@ async fn i1_no_answer_that_the_model_forbids_in_200_000_requests_under_faults() 
         all.hits.len(),
         verdict.len()
     );
-    assert!(verdict.is_empty(), "forbidden: {:#?}", &verdict[..verdict.len().min(5)]);
+    assert!(
+        verdict.is_empty(),
+        "forbidden: {:#?}",
+        &verdict[..verdict.len().min(5)]
+    );
     assert!(requests >= REQUESTS, "{requests}");
     for status in [(200, true), (403, true), (401, false), (503, false)] {
-        assert!(all.statuses.get(&status).is_some_and(|count| *count > 100), "{status:?}");
+        assert!(
+            all.statuses.get(&status).is_some_and(|count| *count > 100),
+            "{status:?}"
+        );
     }
-    let late = all.hits.iter().filter(|hit| hit.sent > healed + Duration::from_secs(3));
+    let late = all
+        .hits
+        .iter()
+        .filter(|hit| hit.sent > healed + Duration::from_secs(3));
     assert!(late.count() > 100, "nothing was served at the end");
 }

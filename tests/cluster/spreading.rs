@@ -10,16 +10,18 @@ use uma_client::Issuer;
 use warden_am::Endpoint;
 use warden_host::{AuthorizationAnswer, ReturnPath};
 
-use crate::nodes::{
-    Cluster, HEARD, POLLED, Setup, challenged, done, let_in, own, refused,
-};
+use crate::nodes::{Cluster, HEARD, POLLED, Setup, challenged, done, let_in, own, refused};
 use crate::person::{Answer, PHOTO, Person};
 use crate::wire::{Reply, Wire};
 
 const NAME: &str = "/api/people/alice/personal/name";
 
 /// Asks a node again and again until it is told to stop; what was answered.
-fn hammer(url: &str, path: &'static str, stop: &Arc<AtomicBool>) -> tokio::task::JoinHandle<Vec<Reply>> {
+fn hammer(
+    url: &str,
+    path: &'static str,
+    stop: &Arc<AtomicBool>,
+) -> tokio::task::JoinHandle<Vec<Reply>> {
     let (mut wire, stop) = (Wire::to(url), Arc::clone(stop));
     tokio::spawn(async move {
         let mut replies = Vec::new();
@@ -81,7 +83,9 @@ async fn what_is_stopped_is_the_hosts_own_everywhere_and_no_answer_is_kept() {
         // Shared again, the old token is worth nothing, though each node has an answer about it.
         done(&alice.share(at, PHOTO).await);
         let id = cluster.resource(&alice, PHOTO).await;
-        let again = cluster.ams[0].script.issue_rpt("bob", "app", &[(&id, &["view"])]);
+        let again = cluster.ams[0]
+            .script
+            .issue_rpt("bob", "app", &[(&id, &["view"])]);
         cluster.ams[0].script.revoke(&rpt).unwrap();
         for reply in cluster.each(PHOTO, Some(&rpt)).await {
             assert!(challenged(&reply), "{reply:?}");
@@ -155,13 +159,20 @@ async fn after_a_move_the_other_am_decides_everywhere() {
     let owner = OwnerId::new("alice");
     let to = &cluster.ams[1];
     let asked = operator
-        .begin_move(&owner, "session", &to.issuer, &ReturnPath::parse("/").unwrap())
+        .begin_move(
+            &owner,
+            "session",
+            &to.issuer,
+            &ReturnPath::parse("/").unwrap(),
+        )
         .await
         .unwrap();
     let led = Answer {
         url: asked.clone(),
         status: 303,
-        headers: [(LOCATION, asked.as_str().parse().unwrap())].into_iter().collect(),
+        headers: [(LOCATION, asked.as_str().parse().unwrap())]
+            .into_iter()
+            .collect(),
         body: String::new(),
     };
     let back = alice.decide(led, &to.issuer, "allow").await;
@@ -174,7 +185,12 @@ async fn after_a_move_the_other_am_decides_everywhere() {
             _ => {}
         }
     }
-    let am_key = back.path_segments().unwrap().next_back().unwrap().to_owned();
+    let am_key = back
+        .path_segments()
+        .unwrap()
+        .next_back()
+        .unwrap()
+        .to_owned();
     operator
         .finish_connect(&owner, "session", &am_key, answer)
         .await
@@ -187,10 +203,16 @@ async fn after_a_move_the_other_am_decides_everywhere() {
     moved.await.expect("the move comes to its end");
     cluster.until(HEARD, PHOTO, Some(&old), challenged).await;
     for node in &cluster.nodes {
-        Person::new("app").get(&node.host.at(PHOTO)).await.ticket(&to.issuer);
+        Person::new("app")
+            .get(&node.host.at(PHOTO))
+            .await
+            .ticket(&to.issuer);
     }
     let id = cluster.resource(&alice, PHOTO).await;
-    let new = to.script.issue_rpt("bob", "app", &[(&id, &["view"])]).unwrap();
+    let new = to
+        .script
+        .issue_rpt("bob", "app", &[(&id, &["view"])])
+        .unwrap();
     for reply in cluster.each(PHOTO, Some(&new)).await {
         assert!(let_in(&reply), "{reply:?}");
     }
@@ -278,7 +300,10 @@ async fn a_request_can_demand_what_another_node_has_done() {
         app.send(request).await
     };
     for node in [1, 2, 1, 2] {
-        let stopped = operator.stop_sharing(&OwnerId::new("alice"), PHOTO).await.unwrap();
+        let stopped = operator
+            .stop_sharing(&OwnerId::new("alice"), PHOTO)
+            .await
+            .unwrap();
         let seen = demand(node, &stopped.epoch.to_string()).await;
         assert_eq!((seen.status, seen.handler().is_some()), (403, true));
         done(&alice.share(&cluster.nodes[0].host, PHOTO).await);

@@ -81,8 +81,7 @@ impl Catalogue for People {
 async fn node(url: &str, mode: MapsMode) -> Host {
     let key = SealingKey::from_bytes(&[7; 32]).unwrap();
     let store = AnyStore::open(url, key).await.unwrap();
-    let setting = AmSetting::new(Issuer::parse(AM).unwrap())
-        .with_pat(PatStrategy::HostCredentials);
+    let setting = AmSetting::new(Issuer::parse(AM).unwrap()).with_pat(PatStrategy::HostCredentials);
     Host::builder(store)
         .http(am())
         .callback_base("https://host.example/uma/callback".parse().unwrap())
@@ -112,13 +111,24 @@ async fn number(url: &str, sql: &str) -> i64 {
 
 /// A path of the many: a hundred to each person.
 fn path_of(number: u64) -> String {
-    format!("/people/person{}/albums/summer/photos/{number}", number / 100)
+    format!(
+        "/people/person{}/albums/summer/photos/{number}",
+        number / 100
+    )
 }
 
 /// As many maps as asked for, each like one that was shared.
 async fn fill(server: &str, url: &str, maps: u64) {
-    run(server, &format!("DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")).await;
-    run(server, &format!("CREATE DATABASE {DATABASE} TEMPLATE template0 ENCODING 'UTF8'")).await;
+    run(
+        server,
+        &format!("DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)"),
+    )
+    .await;
+    run(
+        server,
+        &format!("CREATE DATABASE {DATABASE} TEMPLATE template0 ENCODING 'UTF8'"),
+    )
+    .await;
     let host = node(url, MapsMode::Snapshot).await;
     let owner = OwnerId::new("person0");
     let back = ReturnPath::parse("/").unwrap();
@@ -191,7 +201,11 @@ fn loading(server: &str, maps: u64) {
             (after - before) / 1024,
             most / 1024
         );
-        let target = if maps == 1_000_000 { "< 3 s, < 400 MiB" } else { "" };
+        let target = if maps == 1_000_000 {
+            "< 3 s, < 400 MiB"
+        } else {
+            ""
+        };
         line(&format!("snapshot of {maps} maps loaded"), &figure, target);
     }
 }
@@ -219,7 +233,9 @@ fn looks_up(host: &Host, path: &str) -> bool {
 
 /// A hundred changes a second on one node; when each holds on the other.
 async fn spreading(url: &str, maps: u64) {
-    let one = node(url, MapsMode::Snapshot).await.with_patience(Duration::ZERO);
+    let one = node(url, MapsMode::Snapshot)
+        .await
+        .with_patience(Duration::ZERO);
     let other = node(url, MapsMode::Snapshot).await;
     while !other.status().hears {
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -295,7 +311,8 @@ async fn reading_through(url: &str, maps: u64) {
             looked_up(&host, &path_of(maps - 1 - number)).await;
         }
         let before = host.maps().fetches();
-        let committed = "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()";
+        let committed =
+            "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()";
         let transactions = number(url, committed).await;
         let begun = Instant::now();
         let looking: Vec<_> = (0..AT_ONCE)
@@ -413,7 +430,11 @@ fn main() {
     runtime.block_on(async {
         let begun = Instant::now();
         fill(&server, &url, maps).await;
-        line(&format!("{maps} maps put in"), &format!("{:.1?}", begun.elapsed()), "");
+        line(
+            &format!("{maps} maps put in"),
+            &format!("{:.1?}", begun.elapsed()),
+            "",
+        );
         loading(&url, maps);
         spreading(&url, maps).await;
         reading_through(&url, maps).await;

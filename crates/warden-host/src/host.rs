@@ -17,8 +17,8 @@ mod scopes;
 mod share;
 mod shown;
 mod spread;
-mod work;
 mod withdrawal;
+mod work;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -40,8 +40,8 @@ pub(crate) use ams::{AmEntry, Ams, am_trouble};
 pub(crate) use keepers::Keepers;
 pub(crate) use pace::Pace;
 pub(crate) use paths::{Locks, PathLocks};
-pub(crate) use work::{Claim, Work, Worker};
 pub(crate) use scopes::ScopeDocuments;
+pub(crate) use work::{Claim, Work, Worker};
 
 use crate::catalogue::AnyCatalogue;
 use crate::notify::AnyNotify;

@@ -13,9 +13,7 @@ use tower_warden::Unmapped;
 use uma_client::{
     AmClient, AmProfile, ClientCredentials, Dialect, Http, Issuer, ReqwestTransport, Secret,
 };
-use warden_host::{
-    AmPolicy, AmSetting, AnyStore, ErrorKind, Host, MapsMode, SealingKey, Wake,
-};
+use warden_host::{AmPolicy, AmSetting, AnyStore, ErrorKind, Host, MapsMode, SealingKey, Wake};
 
 use crate::Failure;
 use crate::app::{AppOptions, app};
@@ -98,18 +96,16 @@ pub(crate) async fn start_with(options: ServeOptions, http: Http) -> Result<Runn
             (dialect, dialect.profile())
         }
     };
-    let mut settings =
-        vec![am_setting(&options, issuer.clone(), profile)?.with_dialect(dialect)];
+    let mut settings = vec![am_setting(&options, issuer.clone(), profile)?.with_dialect(dialect)];
     for other in &options.wider.also_am {
         settings.push(other_am(&options, other, http.clone()).await?);
     }
     // Answers from here on, until there is a host that it is not ready.
     let starting = Starting::default();
     let mut ending = stopped.clone();
-    let serving =
-        axum::serve(listener, starting.router()).with_graceful_shutdown(async move {
-            let _ = ending.wait_for(|stop| *stop).await;
-        });
+    let serving = axum::serve(listener, starting.router()).with_graceful_shutdown(async move {
+        let _ = ending.wait_for(|stop| *stop).await;
+    });
     let serving = tokio::spawn(serving.into_future());
     let host = open_host(&options, settings, address, http).await?;
     let reconciler = host.spawn_reconciler(RECONCILE);

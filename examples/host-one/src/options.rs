@@ -442,7 +442,10 @@ mod tests {
                 "expected `sqlite::memory:`, `sqlite://FILE` or `postgres://…`",
             ),
             (["--unmapped", "maybe"], "possible values: pass, deny"),
-            (["--maps", "none"], "possible values: snapshot, read-through"),
+            (
+                ["--maps", "none"],
+                "possible values: snapshot, read-through",
+            ),
             (
                 ["--allow-origin", "https://app.example/"],
                 "did you mean `https://app.example`?",

@@ -59,7 +59,8 @@ impl Faults<'_> {
                 "a node whose store says nothing for 4 s"
             }
             4 => {
-                self.through(node, Way::Slow(Duration::from_millis(300)), seconds(4)).await;
+                self.through(node, Way::Slow(Duration::from_millis(300)), seconds(4))
+                    .await;
                 "a node whose store takes 300 ms"
             }
             5 => {

@@ -44,7 +44,11 @@ pub(crate) struct Model {
 
 impl Model {
     pub(crate) fn new(kept: Duration) -> Self {
-        let uri = |person| PATHS.iter().map(move |path| format!("/api/people/{person}/{path}"));
+        let uri = |person| {
+            PATHS
+                .iter()
+                .map(move |path| format!("/api/people/{person}/{path}"))
+        };
         let uris: Vec<String> = PEOPLE.iter().flat_map(uri).collect();
         let now = Instant::now();
         let open = || Path {
@@ -88,7 +92,11 @@ impl Model {
 
     /// A share has succeeded on all nodes, at this instant.
     pub(crate) fn closed(&self, path: usize, at: Instant) {
-        self.paths[path].lock().unwrap().may_be_open.push((at, false));
+        self.paths[path]
+            .lock()
+            .unwrap()
+            .may_be_open
+            .push((at, false));
     }
 
     /// The resource that a path is, since an instant.
@@ -134,7 +142,9 @@ impl Model {
         let (from, to) = (hit.sent.max(token.from), hit.received.min(until));
         from <= to
             && path.held(&path.resource, from, to, |resource| {
-                resource.as_deref().is_none_or(|resource| resource == token.resource)
+                resource
+                    .as_deref()
+                    .is_none_or(|resource| resource == token.resource)
             })
     }
 }
@@ -173,13 +183,22 @@ fn the_model_forbids() {
     model.revoked(0, "rpt", at(4));
     let forbidden = |hit: Hit| !model.judge(&[hit]).is_empty();
     assert!(!forbidden(hit(0, false, None)));
-    assert!(forbidden(hit(2, false, None)), "it was refused everywhere by then");
-    assert!(forbidden(hit(0, true, None)), "nobody gets in without a token");
+    assert!(
+        forbidden(hit(2, false, None)),
+        "it was refused everywhere by then"
+    );
+    assert!(
+        forbidden(hit(0, true, None)),
+        "nobody gets in without a token"
+    );
     assert!(!forbidden(hit(3, true, Some("rpt"))));
     assert!(!forbidden(hit(6, true, Some("rpt"))), "kept");
     assert!(forbidden(hit(7, true, Some("rpt"))), "kept too long");
     assert!(forbidden(hit(1, true, Some("rpt"))), "before there was one");
     assert!(forbidden(hit(3, true, Some("another"))));
     model.is(0, "s", at(5));
-    assert!(forbidden(hit(6, true, Some("rpt"))), "another resource by now");
+    assert!(
+        forbidden(hit(6, true, Some("rpt"))),
+        "another resource by now"
+    );
 }

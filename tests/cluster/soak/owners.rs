@@ -70,7 +70,11 @@ impl Owner {
 
     async fn share(&mut self, path: usize, node: usize, did: &mut Did) {
         let uri = self.model.uri(path).to_owned();
-        let fields = [("uri", &*uri), ("resource_name", "Mine"), ("return_to", "/")];
+        let fields = [
+            ("uri", &*uri),
+            ("resource_name", "Mine"),
+            ("return_to", "/"),
+        ];
         let answer = self.post(node, "/uma/register-resource", &fields).await;
         let now = Instant::now();
         match answer.as_deref() {
@@ -100,10 +104,17 @@ impl Owner {
 
     async fn resource(&self, uri: &str, node: usize) -> Option<String> {
         let url = self.cluster.nodes[node].host.at("/uma/resources");
-        let request = self.person.client.get(url).header("accept", "application/json");
+        let request = self
+            .person
+            .client
+            .get(url)
+            .header("accept", "application/json");
         let answer = tokio::time::timeout(Duration::from_secs(20), request.send()).await;
         let list: serde_json::Value = answer.ok()?.ok()?.json().await.ok()?;
-        let found = list.as_array()?.iter().find(|resource| resource["uri"] == uri)?;
+        let found = list
+            .as_array()?
+            .iter()
+            .find(|resource| resource["uri"] == uri)?;
         Some(found["resource_id"].as_str()?.to_owned())
     }
 

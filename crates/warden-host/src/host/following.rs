@@ -324,7 +324,7 @@ where
         match (&mut running.0).await {
             Ok(()) => return,
             Err(error) => {
-                tracing::error!(error = %error, what, "a task has ended in a panic; it begins again")
+                tracing::error!(error = %error, what, "a task has ended in a panic; it begins again");
             }
         }
         sleep(BREATH).await;

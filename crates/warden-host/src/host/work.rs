@@ -121,7 +121,7 @@ impl Worker {
                     return;
                 }
                 Err(error) => {
-                    tracing::warn!(error = %error, "a claim to work could not be prolonged")
+                    tracing::warn!(error = %error, "a claim to work could not be prolonged");
                 }
             }
         }

@@ -290,7 +290,7 @@ impl FakeAm {
                     let permits = state.permits.get(&form["token"]);
                     return reply(
                         200,
-                        &permits.map_or(json!({ "active": false }), |id| {
+                        &permits.map_or_else(|| json!({ "active": false }), |id| {
                             json!({ "active": true, "aud": (1..20).map(|n| format!("client-{n}")).collect::<Vec<_>>(),
                                 "permissions": [{ "resource_id": id, "resource_scopes": ["view"] }] })
                         }),

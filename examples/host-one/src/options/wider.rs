@@ -57,7 +57,13 @@ mod tests {
     fn a_public_url_has_no_path() {
         assert!(public_url("https://host.example").is_ok());
         assert!(public_url("http://127.0.0.1:8080/").is_ok());
-        for bad in ["host.example", "ftp://h", "https://h/a", "https://h/?a", "https://h/#a"] {
+        for bad in [
+            "host.example",
+            "ftp://h",
+            "https://h/a",
+            "https://h/?a",
+            "https://h/#a",
+        ] {
             assert!(public_url(bad).is_err(), "{bad}");
         }
     }
