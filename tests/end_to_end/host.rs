@@ -9,6 +9,8 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+const LOG: &str = "host-one.log";
+
 pub(crate) struct HostOne {
     pub(crate) url: String,
     pub(crate) am: String,
@@ -16,7 +18,7 @@ pub(crate) struct HostOne {
     pub(crate) second_am: Option<String>,
     child: Child,
     folder: TempDir,
-    /// Where it logs instead of on stderr, when leaks are searched for.
+    /// Where it logs instead of on stderr.
     log: Option<PathBuf>,
 }
 
@@ -119,6 +121,24 @@ impl HostOne {
                 .env("RUST_LOG", "trace")
                 .stderr(std::fs::File::create(log).unwrap());
         }
+        Self::ready(folder, command, log).await
+    }
+
+    /// As [`HostOne::start`], with what it logs in a file of its folder: nobody has to read along.
+    #[allow(dead_code, reason = "for tests of several nodes")]
+    pub(crate) async fn start_logging(folder: TempDir, arguments: &[&str], filter: &str) -> Self {
+        let mut command = command(&folder, arguments);
+        let log = folder.path().join("host-one.log");
+        let file = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .unwrap();
+        command.env("RUST_LOG", filter).stderr(file);
+        Self::ready(folder, command, Some(log)).await
+    }
+
+    async fn ready(folder: TempDir, mut command: Command, log: Option<PathBuf>) -> Self {
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let ready = tokio::time::timeout(Duration::from_secs(30), lines.next_line()).await;
@@ -149,16 +169,27 @@ impl HostOne {
         format!("{}{path}", self.url)
     }
 
+    #[allow(dead_code, reason = "for tests of several nodes")]
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
+    /// What it has logged so far, if that goes to a file.
+    #[allow(dead_code, reason = "for tests of several nodes")]
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.log.as_ref().unwrap()).unwrap()
+    }
+
     /// SIGTERM; its exit code, what it logged, and the folder that it wrote to.
     pub(crate) async fn end(mut self) -> (Option<i32>, String, TempDir) {
         let id = self.child.id().unwrap().to_string();
         let kill = Command::new("kill").arg(id).status().await.unwrap();
         assert!(kill.success());
-        let collected = self.log.take();
-        if collected.is_some() {
+        let file = self.log.take();
+        if file.is_some() {
             self.child.wait().await.unwrap();
         }
-        let log = written(&mut self.child, collected).await;
+        let log = written(&mut self.child, file).await;
         let ended = tokio::time::timeout(Duration::from_secs(20), self.child.wait());
         let code = ended.await.expect("it ends").unwrap().code();
         (code, log, self.folder)

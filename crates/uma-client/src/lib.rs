@@ -124,7 +124,7 @@ pub use dialect::{Challenge, Dialect, TokenState};
 pub use error::{Error, ErrorKind};
 pub use ids::{Pat, ResourceId, Ticket};
 pub use issuer::Issuer;
-pub use pat::{MemoryPatStore, PatGrant, PatKeeper, PatState, PatStore, StoredPat};
+pub use pat::{MemoryPatStore, PatGrant, PatKeeper, PatState, PatStore, RenewalClaim, StoredPat};
 pub use profile::{AmAdvice, AmProfile, IntrospectionAuth, PatDead, RegistrationForm, TicketBody};
 pub use requester::{Exchange, Grant, RefusalGuard, Requester, TicketExchange, UmaChallenge};
 pub use scope::{Scope, Scopes};

@@ -157,6 +157,40 @@ pub trait PatStore: Send + Sync + 'static {
     fn save(&self, pat: &StoredPat) -> impl Future<Output = Result<(), Error>> + Send;
     /// Notes that the owner has to consent again.
     fn needs_consent(&self) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Claims the renewal of this PAT, so that of several nodes one asks the AM: a refresh token that rotates is good once.
+    /// While another node has it, this waits a short while, and is then an error that passes ([`Error::store`]). What is
+    /// stored is read again under the claim, which is given back when it is dropped. By default there is one node.
+    fn claim_renewal(&self) -> impl Future<Output = Result<RenewalClaim, Error>> + Send {
+        std::future::ready(Ok(RenewalClaim::alone()))
+    }
+}
+
+/// The right to renew a PAT, until it is dropped.
+pub struct RenewalClaim(Option<Box<dyn Send + Sync>>);
+
+impl RenewalClaim {
+    /// A claim that nobody contests.
+    pub const fn alone() -> Self {
+        Self(None)
+    }
+
+    /// A claim that is held as long as `guard`.
+    pub fn held(guard: impl Send + Sync + 'static) -> Self {
+        Self(Some(Box::new(guard)))
+    }
+
+    /// Whether another node could have had the claim before.
+    pub(crate) const fn is_contested(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+impl std::fmt::Debug for RenewalClaim {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RenewalClaim")
+            .field("contested", &self.is_contested())
+            .finish()
+    }
 }
 
 /// A [`PatStore`] in memory. Clones share it.
@@ -207,6 +241,7 @@ trait ErasedStore: Send + Sync {
     fn load_boxed(&self) -> Boxed<'_, PatState>;
     fn save_boxed<'a>(&'a self, pat: &'a StoredPat) -> Boxed<'a, ()>;
     fn needs_consent_boxed(&self) -> Boxed<'_, ()>;
+    fn claim_renewal_boxed(&self) -> Boxed<'_, RenewalClaim>;
 }
 
 impl<S: PatStore> ErasedStore for S {
@@ -220,6 +255,10 @@ impl<S: PatStore> ErasedStore for S {
 
     fn needs_consent_boxed(&self) -> Boxed<'_, ()> {
         Box::pin(PatStore::needs_consent(self))
+    }
+
+    fn claim_renewal_boxed(&self) -> Boxed<'_, RenewalClaim> {
+        Box::pin(PatStore::claim_renewal(self))
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use uma_client::{Issuer, Secret};
 
-use crate::AmChoice;
+use crate::{AmChoice, Epoch, Spread};
 
 /// An owner's connection to the AM that the owner chose.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +43,10 @@ pub struct Disconnected {
     pub am: AmChoice,
     /// How many resources are denied since, until the owner decides about them.
     pub withheld: u64,
+    /// The epoch from which on they are denied.
+    pub epoch: Epoch,
+    /// Whether every node denies them.
+    pub spread: Spread,
 }
 
 /// A move to another AM that is under way. Until it is done, the AM that it is from decides.

@@ -8,6 +8,7 @@ mod attend;
 mod builder;
 mod bulk;
 mod connect;
+mod following;
 mod keepers;
 mod leaving;
 mod listing;
@@ -16,7 +17,10 @@ mod paths;
 mod reseal;
 mod scopes;
 mod share;
+mod shown;
+mod spread;
 mod withdrawal;
+mod work;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,6 +35,7 @@ use url::Url;
 pub use attend::KeptAlive;
 pub use builder::HostBuilder;
 pub use bulk::{Bulk, BulkDone};
+pub use following::{NodeStatus, Wake};
 pub use reseal::Resealed;
 
 pub(crate) use ams::{AmEntry, Ams, am_trouble};
@@ -38,17 +43,21 @@ pub(crate) use keepers::Keepers;
 pub(crate) use pace::Pace;
 pub(crate) use paths::{Locks, PathLocks};
 pub(crate) use scopes::ScopeDocuments;
+pub(crate) use work::{Claim, Work, Worker};
 
 use crate::access_log::Retention;
 use crate::catalogue::AnyCatalogue;
 use crate::notify::AnyNotify;
 use crate::outbound::Enrolments;
 use crate::reconcile::{Patience, Visited};
+use crate::store::Store as _;
 use crate::{
     AccessLog, AmChoice, AnyStore, AuthorizationAnswer, Connection, DriftPolicy, Error, ErrorKind,
     HostMaps, HostProtection, LostPolicy, Reconciled, ReturnPath, ShareRequest, SharedResource,
+    Stopped,
 };
 use connect::Purpose;
+use following::Node;
 
 /// A host under Warden: its owners, their AMs and what they share. Clones share everything.
 ///
@@ -58,13 +67,17 @@ pub struct Host {
     pub(crate) inner: Arc<Inner>,
     // Apart from the rest, which the engine's protection holds: no circle keeps a host alive.
     pub(crate) engine: Arc<OnceLock<Engine>>,
+    /// How long calls through this handle wait for other nodes.
+    pub(crate) patience: Duration,
 }
 
 pub(crate) struct Inner {
     pub(crate) store: AnyStore,
-    pub(crate) ams: Ams,
+    pub(crate) ams: Arc<Ams>,
     pub(crate) maps: HostMaps,
-    pub(crate) keepers: Keepers,
+    pub(crate) keepers: Arc<Keepers>,
+    pub(crate) worker: Worker,
+    node: Node,
     pub(crate) catalogue: AnyCatalogue,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) callback_base: Url,
@@ -81,6 +94,8 @@ pub(crate) struct Inner {
     pub(crate) visited: Visited,
     pub(crate) access_log: AccessLog,
     pub(crate) retention: Retention,
+    /// Wakes who looks whether AMs have what is shared: the store has gone back in time.
+    pub(crate) look: Notify,
     /// Who moves, so that each move is gone on with once.
     pub(crate) moving: Locks<OwnerId>,
     publishing: AtomicBool,
@@ -102,24 +117,36 @@ impl Inner {
     /// If the store can't be read just now, it is tried again in the background until it can: what was committed must
     /// not go unenforced because the caller has given up.
     pub(crate) async fn publish(self: &Arc<Self>) -> Result<(), Error> {
-        let published = self.maps.refresh(&self.store, &self.ams).await;
+        let published = self.maps.shared.refresh().await;
         if published.is_err() && !self.publishing.swap(true, Ordering::SeqCst) {
             let inner = Arc::clone(self);
             tokio::spawn(async move {
                 let mut wait = Duration::from_millis(100);
-                while let Err(error) = inner.maps.refresh(&inner.store, &inner.ams).await {
+                while let Err(error) = inner.maps.shared.refresh().await {
                     tracing::error!(error = %error, "the maps can't be brought up to date; it is tried again");
                     tokio::time::sleep(wait).await;
                     wait = (wait * 2).min(Duration::from_secs(5));
                 }
                 inner.publishing.store(false, Ordering::SeqCst);
                 // Who failed between the two lines above left it to this task.
-                if let Err(error) = inner.maps.refresh(&inner.store, &inner.ams).await {
+                if let Err(error) = inner.maps.shared.refresh().await {
                     tracing::error!(error = %error, "the maps can't be brought up to date");
                 }
             });
         }
         published
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.node.stop();
+        // Whoever still holds the maps is let in nowhere, so nobody has to wait for this node.
+        self.maps.shared.lease.revoke();
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let (store, node) = (self.store.clone(), self.node.id.clone());
+            runtime.spawn(async move { store.node_left(&node).await });
+        }
     }
 }
 
@@ -141,9 +168,10 @@ impl Host {
         HostProtection::new(Arc::clone(&self.inner))
     }
 
-    /// Gives the host the engine that enforces its maps: from then on paths that it guards can be shared, and a stop
-    /// purges its cache at once. Only the first engine counts.
+    /// Gives the host the engine that enforces its maps: from then on paths that it guards can be shared, and a stop, here
+    /// or on another node, purges its cache. Only the first engine counts.
     pub fn attach(&self, engine: Engine) {
+        self.inner.attach(engine.purger());
         if self.engine.set(engine).is_err() {
             tracing::warn!("an engine is attached already; the second one is ignored");
         }
@@ -214,6 +242,10 @@ impl Host {
     ///
     /// Sharing what is shared gives what is there, with name, description, icon, scopes and subtree as asked for now.
     ///
+    /// When this returns with [`Spread::Everywhere`](crate::Spread::Everywhere), every node enforces it. It waits for that,
+    /// longer than the lease of a node that has fallen silent ([`HostBuilder::wait_for_nodes`]); with one node it does not
+    /// wait.
+    ///
     /// # Errors
     ///
     /// [`Error::field`] names the field of a request that can't be accepted; nothing is changed then.
@@ -225,16 +257,21 @@ impl Host {
         request: ShareRequest,
     ) -> Result<SharedResource, Error> {
         let (host, owner) = (self.clone(), owner.clone());
-        carried_through(async move { host.share_path(&owner, request).await }).await
+        carried_through(async move {
+            let mut shared = host.share_path(&owner, request).await?;
+            shared.spread = host.inner.spread(shared.epoch, host.patience).await;
+            Ok(shared)
+        })
+        .await
     }
 
-    /// Stops sharing a path: when this returns, the path is the host's own again; the registration at the AM is deleted
-    /// in the background. Says whether the path was shared.
+    /// Stops sharing a path: when this returns, the path is the host's own again on this node, and within a second on all;
+    /// the registration at the AM is deleted in the background. Says whether the path was shared.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::BadPath`] and store errors.
-    pub async fn stop_sharing(&self, owner: &OwnerId, uri: &str) -> Result<bool, Error> {
+    pub async fn stop_sharing(&self, owner: &OwnerId, uri: &str) -> Result<Stopped, Error> {
         let (host, owner, uri) = (self.clone(), owner.clone(), uri.to_owned());
         carried_through(async move { host.stop_path(&owner, &uri).await }).await
     }
@@ -308,13 +345,18 @@ impl Host {
         if let Err(error) = carried_through(async move { host.reseal_all().await }).await {
             tracing::warn!(error = %error, "not everything could be sealed with the current key");
         }
-        let Some(every) = self.inner.drift.every else {
-            return;
-        };
         loop {
-            tokio::time::sleep(every).await;
             let host = self.clone();
-            if let Err(error) = carried_through(async move { host.drift_once().await }).await {
+            let looked = tokio::select! {
+                () = pause(self.inner.drift.every) => {
+                    carried_through(async move { host.drift_once().await.map(drop) }).await
+                }
+                // The store has gone back in time: nobody knows what of it the AMs have.
+                () = self.inner.look.notified() => {
+                    carried_through(async move { host.drift_by_one().await }).await
+                }
+            };
+            if let Err(error) = looked {
                 tracing::warn!(error = %error, "it could not be seen whether AMs have what is shared");
             }
         }
@@ -325,6 +367,14 @@ impl Host {
         self.engine
             .get()
             .map_or_else(Site::default, |engine| engine.site().clone())
+    }
+}
+
+/// For a while, or for ever.
+async fn pause(time: Option<Duration>) {
+    match time {
+        Some(time) => tokio::time::sleep(time).await,
+        None => std::future::pending().await,
     }
 }
 

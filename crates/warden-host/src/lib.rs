@@ -36,7 +36,7 @@
 //!     .build()
 //!     .await?;
 //! // For the layer: `.maps(host.maps()).protection(host.protection())`.
-//! assert!(host.maps().snapshot().is_empty());
+//! assert!(host.maps().snapshot().is_some_and(|maps| maps.is_empty()));
 //! assert!(host.connection(&OwnerId::new("alice")).await?.is_none());
 //! # Ok(())
 //! # }
@@ -52,6 +52,7 @@ mod access_log;
 mod am_key;
 mod catalogue;
 mod connection;
+mod epoch;
 mod error;
 mod host;
 mod maps;
@@ -78,16 +79,17 @@ pub use catalogue::{BoxError, Catalogue};
 pub use connection::{
     AuthorizationAnswer, Connection, ConnectionState, Disconnected, Leftover, Move,
 };
+pub use epoch::{Epoch, Spread};
 pub use error::{Error, ErrorKind};
-pub use host::{Bulk, BulkDone, Host, HostBuilder, KeptAlive, Resealed};
-pub use maps::HostMaps;
+pub use host::{Bulk, BulkDone, Host, HostBuilder, KeptAlive, NodeStatus, Resealed, Wake};
+pub use maps::{HostMaps, MapsMode};
 pub use notify::{Notice, Notify};
 pub use outbound::Outbound;
 pub use policy::{AmChoice, AmPolicy, AmSetting, ConnectBy, LostPolicy, PatStrategy};
 pub use protection::HostProtection;
 pub use query::{ResourceQuery, ResourcesPage, Standing};
 pub use reconcile::{Drift, DriftPolicy, Reconciled};
-pub use resource::{ShareRequest, SharedResource, Trouble, Withdrawal};
+pub use resource::{ShareRequest, SharedResource, Stopped, Trouble, Withdrawal};
 pub use return_path::ReturnPath;
 pub use seal::{KeyRing, KeySource, SealingKey};
 pub use store::AnyStore;

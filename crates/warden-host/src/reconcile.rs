@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tower_warden::OwnerId;
 use uma_client::Issuer;
 
-use crate::host::{AmEntry, am_trouble};
+use crate::host::{AmEntry, Work, am_trouble};
 use crate::store::{MapRecord, Orphan, RowState, Store as _};
 use crate::{Error, ErrorKind, Host};
 
@@ -184,6 +184,16 @@ impl Host {
     }
 
     async fn reconcile_am(&self, issuer: &Issuer, until: i64) -> Result<Reconciled, Error> {
+        let Some(claim) = self.inner.worker.claim(Work::Am(issuer)).await? else {
+            // Another node is at it.
+            return Ok(Reconciled::default());
+        };
+        let done = self.reconcile_claimed(issuer, until).await;
+        claim.release().await;
+        done
+    }
+
+    async fn reconcile_claimed(&self, issuer: &Issuer, until: i64) -> Result<Reconciled, Error> {
         let inner = &self.inner;
         let mut done = Reconciled::default();
         let am = match inner.am(issuer).await {
@@ -314,13 +324,18 @@ impl Host {
             Due::Map(map) => {
                 let key = (map.site.clone(), map.path_key.clone());
                 let _alone = self.inner.paths.lock(key).await;
+                let Some(claim) = self.inner.worker.claim(Work::Map(map.id)).await? else {
+                    return Ok(Settled::MovedOn);
+                };
                 let now = self.inner.store.map_at(&map.site, &map.path_key).await?;
-                match now {
+                let settled = match now {
                     Some(now) if now.id == map.id && is_due(&now) => {
                         account.settle(&now, false).await
                     }
                     _ => Ok(Settled::MovedOn),
-                }
+                };
+                claim.release().await;
+                settled
             }
         }
     }

@@ -8,6 +8,8 @@ use tower_warden::{MapId, MapState};
 use uma_client::Issuer;
 use url::Url;
 
+use crate::{Epoch, Spread};
+
 /// What an owner asks to share.
 ///
 /// ```
@@ -115,7 +117,7 @@ pub enum Trouble {
 
 /// A path that an owner shares.
 ///
-/// Serialised, it is `{uri, name, resource_id, am, scopes, state, subtree, policy_uri}`.
+/// Serialised, it is `{uri, name, resource_id, am, scopes, state, subtree, policy_uri, epoch, spread}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SharedResource {
@@ -153,8 +155,30 @@ pub struct SharedResource {
     pub trouble: Option<Trouble>,
     /// Counts what its owner did to it; see [`ShareRequest::if_generation`].
     pub generation: i64,
+    /// The epoch of its last change that enforcement has to know.
+    pub epoch: Epoch,
+    /// Whether every node enforces it as it stands here.
+    pub spread: Spread,
     /// How soon what its owner withdraws at the AM holds here.
     pub withdrawal: Withdrawal,
+}
+
+/// What became of paths that an owner stopped sharing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stopped {
+    /// How many of them were shared.
+    pub count: usize,
+    /// The epoch from which on they are the host's own.
+    pub epoch: Epoch,
+}
+
+impl Stopped {
+    /// Whether anything was shared.
+    #[must_use]
+    pub const fn was_shared(self) -> bool {
+        self.count > 0
+    }
 }
 
 /// How soon a permission that an owner withdraws at the AM is withdrawn at this host, too. Stopping to share holds at once
@@ -172,7 +196,7 @@ pub enum Withdrawal {
 
 impl Serialize for SharedResource {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut out = serializer.serialize_struct("SharedResource", 8)?;
+        let mut out = serializer.serialize_struct("SharedResource", 10)?;
         out.serialize_field("uri", &self.uri)?;
         out.serialize_field("name", &self.name)?;
         out.serialize_field("resource_id", &self.resource_id)?;
@@ -181,6 +205,8 @@ impl Serialize for SharedResource {
         out.serialize_field("state", self.state.as_str())?;
         out.serialize_field("subtree", &self.subtree)?;
         out.serialize_field("policy_uri", &self.policy_uri.as_ref().map(Url::as_str))?;
+        out.serialize_field("epoch", &self.epoch.get())?;
+        out.serialize_field("spread", self.spread.as_str())?;
         out.end()
     }
 }

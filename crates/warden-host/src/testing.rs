@@ -15,7 +15,7 @@ use uma_client::{Issuer, ManualClock};
 use url::Url;
 
 pub(crate) use am::{FakeAm, Fault, Tags};
-pub(crate) use crash::{arm, crash_point, disarm};
+pub(crate) use crash::{arm, crash_point, disarm, is_spared, spared};
 pub(crate) use place::Place;
 
 use crate::{

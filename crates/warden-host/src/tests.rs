@@ -14,6 +14,7 @@ mod keys;
 mod leaving;
 mod listing;
 mod moving;
+mod nodes;
 mod reconcile;
 mod share;
 mod strategies;

@@ -21,6 +21,8 @@ use warden_host::{
 };
 
 const CHILD: &str = "WARDEN_HOST_KILLED_CHILD";
+/// How long what a killed process has claimed stays claimed.
+const WORK_LEASE: Duration = Duration::from_millis(300);
 /// How many times the process is killed.
 const KILLS: u64 = 24;
 
@@ -55,6 +57,9 @@ async fn host(file: &str, ams: &[String]) -> (Host, Engine) {
         .ams(AmPolicy::Only(settings))
         .catalogue(Mine)
         .background_rate(10_000)
+        .work_lease(WORK_LEASE)
+        // Nobody serves here but the process itself.
+        .wait_for_nodes(Duration::ZERO)
         .build()
         .await
         .unwrap();
@@ -167,6 +172,7 @@ async fn check(file: &str, ams: &[String], scripts: &[Arc<Script>]) -> (usize, b
             "{resource:?}"
         );
     }
+    tokio::time::sleep(WORK_LEASE).await;
     for _ in 0..6 {
         host.reconcile().await.unwrap();
     }

@@ -21,7 +21,7 @@ use warden_host::{Host, web};
 use crate::data::Data;
 use crate::notices::Notices;
 use crate::session::{self, SessionKey, Sessions, SignedIn};
-use crate::{Failure, api, pages};
+use crate::{Failure, api, pages, status};
 
 /// Decisions that may wait to be kept; more are dropped and counted.
 const ACCESSES: usize = 1024;
@@ -52,7 +52,8 @@ pub(crate) async fn app(host: &Host, options: AppOptions) -> Result<Router, Fail
             let signed_in: Option<&SignedIn> = extensions.get();
             signed_in.is_some_and(|signed_in| signed_in.user() == owner.as_str())
         })
-        .outermost();
+        .outermost()
+        .accept_min_epoch();
     if options.accept_legacy_tokens {
         warden = warden.accept_legacy_tokens();
     }
@@ -73,6 +74,7 @@ pub(crate) async fn app(host: &Host, options: AppOptions) -> Result<Router, Fail
             ),
         )
         .merge(sharing)
+        .merge(status::router(host.clone()))
         .merge(api::router(Arc::new(Data::demo())));
 
     // Around the finished router, so that nothing that is added to it escapes.

@@ -13,22 +13,28 @@ use tower_warden::Unmapped;
 use uma_client::{
     AmClient, AmProfile, ClientCredentials, Dialect, Http, Issuer, ReqwestTransport, Secret,
 };
-use warden_host::{AccessLog, AmPolicy, AmSetting, AnyStore, Host, SealingKey};
+use warden_host::{
+    AccessLog, AmPolicy, AmSetting, AnyStore, ErrorKind, Host, MapsMode, SealingKey, Wake,
+};
 
 use crate::Failure;
 use crate::app::{AppOptions, app};
 use crate::embedded::{self, EmbeddedAm};
 use crate::log::Log;
 use crate::notices::Notices;
-use crate::options::{AmAddress, Database, ServeOptions, UnmappedChoice};
+use crate::options::{AmAddress, MapsChoice, ServeOptions, UnmappedChoice};
 use crate::people::People;
 use crate::second;
 use crate::session::SessionKey;
+use crate::starting::Starting;
 
 /// How long open connections may take to end.
 const DRAIN: Duration = Duration::from_secs(10);
 /// How often registrations at the AM are brought in step.
 const RECONCILE: Duration = Duration::from_secs(60);
+
+/// How long until a database that can't be opened is tried again.
+const OPEN_AGAIN: Duration = Duration::from_secs(1);
 
 /// A running host, and those of its AMs that are embedded.
 pub(crate) struct Running {
@@ -37,6 +43,7 @@ pub(crate) struct Running {
     /// The issuer of the second AM, if there is one.
     second_issuer: Option<Issuer>,
     stop: watch::Sender<bool>,
+    node: Host,
     host: JoinHandle<std::io::Result<()>>,
     ams: Vec<EmbeddedAm>,
     reconciler: JoinHandle<()>,
@@ -110,9 +117,20 @@ pub(crate) async fn start_with(options: ServeOptions, http: Http) -> Result<Runn
             .clone()
             .map(|issuer| second::setting(&options, issuer)),
     );
+    for other in &options.wider.also_am {
+        settings.push(other_am(&options, other, http.clone()).await?);
+    }
+    // Answers from here on, until there is a host that it is not ready.
+    let starting = Starting::default();
+    let mut ending = stopped.clone();
+    let serving = axum::serve(listener, starting.router()).with_graceful_shutdown(async move {
+        let _ = ending.wait_for(|stop| *stop).await;
+    });
+    let serving = tokio::spawn(serving.into_future());
     let notices = Notices::default();
-    let host = open_host(&options.database, settings, address, http, notices.clone()).await?;
+    let host = open_host(&options, settings, address, http, notices.clone()).await?;
     let reconciler = host.spawn_reconciler(RECONCILE);
+    let session_key = session_key(&options)?;
     let app = app(
         &host,
         AppOptions {
@@ -124,24 +142,22 @@ pub(crate) async fn start_with(options: ServeOptions, http: Http) -> Result<Runn
             host_id: options.host_id.unwrap_or_else(|| address.to_string()),
             accept_legacy_tokens: options.accept_legacy_tokens,
             allow_origin: options.allow_origin,
-            session_key: session_key(&options.database)?,
+            session_key,
             notices,
         },
     )
     .await?;
-    let mut stopped = stopped;
-    let serving = axum::serve(listener, app).with_graceful_shutdown(async move {
-        let _ = stopped.wait_for(|stop| *stop).await;
-    });
+    starting.ready(app);
     Ok(Running {
         address,
         issuer,
         second_issuer,
         stop,
-        host: tokio::spawn(serving.into_future()),
+        accesses: host.access_log(),
+        node: host,
+        host: serving,
         ams: am.into_iter().chain(second_am).collect(),
         reconciler,
-        accesses: host.access_log(),
     })
 }
 
@@ -161,40 +177,80 @@ impl Running {
         if let Err(error) = self.accesses.flush().await {
             tracing::warn!(%error, "the last accesses could not be kept");
         }
-        match ended {
+        let ended = match ended {
             Ok(ended) => ended,
             Err(_) => {
                 tracing::warn!("some connections did not end within {} s", DRAIN.as_secs());
                 Ok(())
             }
+        };
+        // Nothing is served any more: other nodes need not wait for this one.
+        if let Err(error) = self.node.leave().await {
+            tracing::warn!(error = %error, "other nodes wait for this one until its lease has run out");
         }
+        ended
     }
 }
 
 async fn open_host(
-    database: &Database,
+    options: &ServeOptions,
     ams: Vec<AmSetting>,
     address: SocketAddr,
     http: Http,
     notices: Notices,
 ) -> Result<Host, Failure> {
-    let key = match database.beside("seal-key") {
+    let public_url = match &options.wider.public_url {
+        Some(url) => url.clone(),
+        None => format!("http://{address}").parse()?,
+    };
+    let database = &options.database;
+    let beside = || database.beside("seal-key");
+    let key = match options.wider.seal_key.clone().or_else(beside) {
         Some(file) => SealingKey::from_file(file)?,
         None => SealingKey::generate()?,
     };
-    let store = AnyStore::open(&database.url(), key).await?;
+    let store = open_store(&database.url(), &key).await?;
     let host = Host::builder(store)
         .http(http)
-        .callback_base(format!("http://{address}/uma/callback").parse()?)
+        .callback_base(public_url.join("/uma/callback")?)
         .client_name("Host One")
         .own_label("host-one")
-        .host_id(address.to_string())
+        .host_id(public_url.authority())
         .ams(AmPolicy::Only(ams))
         .catalogue(People)
         .notify(notices)
+        .maps(match options.maps {
+            MapsChoice::Snapshot => MapsMode::Snapshot,
+            MapsChoice::ReadThrough => MapsMode::ReadThrough {
+                capacity: options.maps_capacity,
+            },
+        })
+        .wake(if options.poll_only {
+            Wake::PollOnly
+        } else {
+            Wake::Notify
+        })
+        .node_name(&options.node_name)
         .build()
         .await?;
     Ok(host)
+}
+
+/// Opens the database. A server that is not there yet is waited for; meanwhile this host is not ready.
+async fn open_store(url: &str, key: &SealingKey) -> Result<AnyStore, Failure> {
+    let mut told = false;
+    loop {
+        match AnyStore::open(url, key.clone()).await {
+            Err(error) if error.kind() == ErrorKind::Store && !url.starts_with("sqlite:") => {
+                if !told {
+                    tracing::error!(error = %uma_client::Chain(&error), "the database can't be opened; it is tried again until it can");
+                    told = true;
+                }
+                tokio::time::sleep(OPEN_AGAIN).await;
+            }
+            opened => return Ok(opened?),
+        }
+    }
 }
 
 fn am_setting(
@@ -237,6 +293,21 @@ fn am_setting(
     Ok(setting)
 }
 
+/// An AM beside the first. What the options say of a client holds for the first alone.
+async fn other_am(
+    options: &ServeOptions,
+    issuer: &Issuer,
+    http: Http,
+) -> Result<AmSetting, Failure> {
+    let (dialect, profile) = check_am(options, issuer, http).await?;
+    let setting = AmSetting::new(issuer.clone())
+        .with_name(issuer.url().authority())
+        .with_profile(profile)
+        .with_dialect(dialect)
+        .with_allow_insecure(options.allow_insecure_am);
+    Ok(setting)
+}
+
 /// What the AM speaks, and how. An AM that is not there, or is not what was named, is told at once.
 async fn check_am(
     options: &ServeOptions,
@@ -264,8 +335,9 @@ async fn check_am(
     Ok((client.dialect(), client.profile().clone()))
 }
 
-fn session_key(database: &Database) -> Result<SessionKey, Failure> {
-    let Some(file) = database.beside("session-key") else {
+fn session_key(options: &ServeOptions) -> Result<SessionKey, Failure> {
+    let beside = || options.database.beside("session-key");
+    let Some(file) = options.session_key.clone().or_else(beside) else {
         return Ok(SessionKey(Key::generate()));
     };
     match std::fs::read(&file) {

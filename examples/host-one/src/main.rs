@@ -12,6 +12,8 @@ mod pages;
 mod people;
 mod second;
 mod session;
+mod starting;
+mod status;
 mod tour;
 
 use std::process::ExitCode;

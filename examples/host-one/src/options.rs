@@ -1,6 +1,7 @@
 //! The options of the command line, each with its environment variable.
 
 mod second;
+mod wider;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use uma_client::{AmProfile, Dialect, Issuer};
 use crate::Failure;
 
 pub(crate) use second::SecondAm;
+pub(crate) use wider::Wider;
 
 /// The folder that the program writes to, unless `--database` says otherwise.
 pub(crate) const DATA_FOLDER: &str = "host-one-data";
@@ -135,6 +137,45 @@ pub(crate) struct ServeOptions {
     #[arg(long, env = "HOST_ONE_DATABASE", value_name = "URL", value_parser = database, default_value_t = default_database(), hide_env_values = true)]
     pub(crate) database: Database,
 
+    /// How the resource maps are held: all in memory, or those that are asked for.
+    #[arg(
+        long,
+        env = "HOST_ONE_MAPS",
+        value_name = "HOW",
+        default_value = "snapshot"
+    )]
+    pub(crate) maps: MapsChoice,
+
+    /// How many paths `--maps read-through` keeps in memory.
+    #[arg(
+        long,
+        env = "HOST_ONE_MAPS_CAPACITY",
+        value_name = "N",
+        default_value_t = 100_000
+    )]
+    pub(crate) maps_capacity: u64,
+
+    /// A name for this node, in logs and in what other nodes know of it.
+    #[arg(
+        long,
+        env = "HOST_ONE_NODE_NAME",
+        value_name = "NAME",
+        default_value = "host-one"
+    )]
+    pub(crate) node_name: String,
+
+    /// Find changes that other nodes have made by a poll alone: for databases that don't notify, and behind poolers.
+    #[arg(long, env = "HOST_ONE_POLL_ONLY", value_parser = FalseyValueParser::new())]
+    pub(crate) poll_only: bool,
+
+    /// The file with the key that sign-in cookies are sealed with; made if it is not there. All nodes need the same. Without
+    /// it, a file beside the database; if there is none, each start has a key of its own.
+    #[arg(long, env = "HOST_ONE_SESSION_KEY", value_name = "FILE")]
+    pub(crate) session_key: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) wider: Wider,
+
     /// What an unmapped path under `/api` gets.
     #[arg(
         long,
@@ -195,6 +236,14 @@ impl Profile {
     fn of(dialect: Dialect) -> Result<Self, Failure> {
         Self::from_str(dialect.as_str(), true).map_err(Failure::from)
     }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum MapsChoice {
+    /// All in memory.
+    Snapshot,
+    /// Those that are asked for, from the database.
+    ReadThrough,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -399,6 +448,10 @@ mod tests {
                 "expected `sqlite::memory:`, `sqlite://FILE` or `postgres://…`",
             ),
             (["--unmapped", "maybe"], "possible values: pass, deny"),
+            (
+                ["--maps", "none"],
+                "possible values: snapshot, read-through",
+            ),
             (
                 ["--allow-origin", "https://app.example/"],
                 "did you mean `https://app.example`?",

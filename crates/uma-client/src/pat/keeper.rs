@@ -237,7 +237,7 @@ impl PatKeeper {
     }
 
     /// A PAT that is not `failed`.
-    async fn after_death(&self, failed: &Pat) -> Result<Pat, Error> {
+    pub(super) async fn after_death(&self, failed: &Pat) -> Result<Pat, Error> {
         // Twice: the flight that is joined first may have begun before the death was known.
         for _ in 0..2 {
             let landing = {

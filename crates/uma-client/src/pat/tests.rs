@@ -657,3 +657,5 @@ fn keeper_futures_can_be_spawned() {
     is_send(am.keeper.call(|_| async { Ok(()) }));
     let _: Reply = empty(200);
 }
+
+mod nodes;

@@ -4,6 +4,7 @@ mod entering;
 mod standing;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tower_warden::{Am, Audience};
@@ -30,6 +31,8 @@ pub(crate) struct Ams {
     host_id: Option<String>,
     scopes: ScopeDocuments,
     known: Mutex<HashMap<Issuer, Arc<AmEntry>>>,
+    /// Counts how often something was forgotten: what was read before that is not remembered.
+    forgotten: AtomicU64,
     registering: Locks<Issuer>,
 }
 
@@ -74,6 +77,7 @@ impl Ams {
             host_id,
             scopes,
             known: Mutex::default(),
+            forgotten: AtomicU64::new(0),
             registering: Locks::default(),
         }
     }
@@ -172,12 +176,32 @@ impl Ams {
         let Some(setting) = self.setting(issuer) else {
             return Ok(None);
         };
+        let forgotten = self.forgotten.load(Ordering::SeqCst);
         let Some(record) = store.am(issuer).await? else {
             return Ok(None);
         };
         let setting = self.as_recorded(setting, &record);
         let client = self.client(&setting)?;
-        self.remember(setting, &client, &record).map(Some)
+        let entry = self.entry(setting, &client, &record);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.forgotten.load(Ordering::SeqCst) == forgotten {
+            known.insert(issuer.clone(), Arc::clone(&entry));
+        }
+        Ok(Some(entry))
+    }
+
+    /// Forgets what is remembered of an AM: the store knows something else.
+    pub(crate) fn forget(&self, issuer: &Issuer) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        self.forgotten.fetch_add(1, Ordering::SeqCst);
+        known.remove(issuer);
+    }
+
+    /// Forgets what is remembered of all AMs.
+    pub(crate) fn forget_all(&self) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        self.forgotten.fetch_add(1, Ordering::SeqCst);
+        known.clear();
     }
 
     /// The setting of an AM that an owner brought, spoken to as was found out when it was brought.
@@ -199,12 +223,14 @@ impl Ams {
         known.get(issuer).cloned()
     }
 
-    fn remember(
-        &self,
-        setting: AmSetting,
-        client: &AmClient,
-        record: &AmRecord,
-    ) -> Result<Arc<AmEntry>, Error> {
+    fn remember(&self, setting: AmSetting, client: &AmClient, record: &AmRecord) -> Arc<AmEntry> {
+        let entry = self.entry(setting, client, record);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(entry.issuer().clone(), Arc::clone(&entry));
+        entry
+    }
+
+    fn entry(&self, setting: AmSetting, client: &AmClient, record: &AmRecord) -> Arc<AmEntry> {
         // What the operator gave by hand is not in the store, but for the id.
         let credentials = setting
             .credentials
@@ -220,16 +246,13 @@ impl Ams {
         if self.is_named(&setting.issuer) {
             enforced = enforced.with_name(setting.name.clone());
         }
-        let entry = Arc::new(AmEntry {
+        Arc::new(AmEntry {
             client: client.with_credentials(credentials),
             enforced: Arc::new(enforced),
             client_id,
             secret_expires: record.secret_expires,
             setting,
-        });
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(entry.issuer().clone(), Arc::clone(&entry));
-        Ok(entry)
+        })
     }
 
     fn client(&self, setting: &AmSetting) -> Result<AmClient, Error> {

@@ -1,14 +1,16 @@
 //! More of what a host can do: leaving and moving, pages of resources, many at once, upkeep.
 
-use tower_warden::OwnerId;
+use std::time::Duration;
+
+use tower_warden::{OwnerId, Purge};
 use uma_client::ClientCredentials;
 use url::Url;
 
 use super::connect::Purpose;
 use super::{Bulk, Host, KeptAlive, Resealed, carried_through};
 use crate::{
-    Disconnected, Drift, Error, Leftover, Move, ResourceQuery, ResourcesPage, ReturnPath,
-    ShareRequest, SharedResource,
+    Disconnected, Drift, Epoch, Error, Leftover, Move, NodeStatus, ResourceQuery, ResourcesPage,
+    ReturnPath, ShareRequest, SharedResource, Stopped,
 };
 
 impl Host {
@@ -155,7 +157,7 @@ impl Host {
     /// # Errors
     ///
     /// [`ErrorKind::BadPath`](crate::ErrorKind::BadPath) and store errors.
-    pub async fn stop_many(&self, owner: &OwnerId, uris: &[String]) -> Result<usize, Error> {
+    pub async fn stop_many(&self, owner: &OwnerId, uris: &[String]) -> Result<Stopped, Error> {
         let paths = self.keys_of(uris)?;
         let (host, owner) = (self.clone(), owner.clone());
         carried_through(async move { host.stop_these(&owner, Some(paths)).await }).await
@@ -166,7 +168,7 @@ impl Host {
     /// # Errors
     ///
     /// Store errors.
-    pub async fn stop_all(&self, owner: &OwnerId) -> Result<usize, Error> {
+    pub async fn stop_all(&self, owner: &OwnerId) -> Result<Stopped, Error> {
         let (host, owner) = (self.clone(), owner.clone());
         carried_through(async move { host.stop_these(&owner, None).await }).await
     }
@@ -213,5 +215,47 @@ impl Host {
     pub async fn reseal(&self) -> Result<Resealed, Error> {
         let host = self.clone();
         carried_through(async move { host.reseal_all().await }).await
+    }
+
+    /// Makes what is cached of an AM's answers count no more, on this node at once and within a second on all.
+    ///
+    /// # Errors
+    ///
+    /// Store errors.
+    pub async fn purge(&self, purge: Purge) -> Result<Epoch, Error> {
+        let host = self.clone();
+        carried_through(async move { host.inner.purge_everywhere(&purge).await }).await
+    }
+
+    /// The epoch of which all is in force on this node: at least what calls that were made to it have changed.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.inner.epoch()
+    }
+
+    /// How this node stands.
+    #[must_use]
+    pub fn status(&self) -> NodeStatus {
+        self.inner.status()
+    }
+
+    /// The same host, whose calls wait for other nodes no longer than `patience`: for callers who would rather be told that
+    /// something is being protected than wait. See [`HostBuilder::wait_for_nodes`](crate::HostBuilder::wait_for_nodes).
+    #[must_use]
+    pub fn with_patience(&self, patience: Duration) -> Self {
+        Self {
+            patience,
+            ..self.clone()
+        }
+    }
+
+    /// Takes this node out, when it is about to end: from now on requests to guarded paths get 503 here, and other nodes
+    /// don't wait for it. A node that ends without this is waited for until its lease has run out.
+    ///
+    /// # Errors
+    ///
+    /// Store errors; the node is out all the same.
+    pub async fn leave(&self) -> Result<(), Error> {
+        self.inner.leave().await
     }
 }

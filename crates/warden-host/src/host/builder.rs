@@ -3,21 +3,27 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
-use tokio::sync::{Mutex, Notify as Wake};
+use tokio::sync::{Mutex, Notify as Bell};
 use uma_client::wire::draft03::ScopeDocument;
 use uma_client::{Clock, Http, ReqwestTransport, SystemClock};
 use url::Url;
 
-use super::{Ams, Host, Inner, Keepers, Locks, Pace, PathLocks, ScopeDocuments};
+use super::following::{Node, Wake};
+use super::spread::PATIENCE;
+use super::work::WORK_LEASE;
+use super::{Ams, Host, Inner, Keepers, Locks, Pace, PathLocks, ScopeDocuments, Worker};
 use crate::access_log::Retention;
 use crate::catalogue::AnyCatalogue;
+use crate::maps::Shared;
 use crate::notify::AnyNotify;
 use crate::outbound::Enrolments;
 use crate::reconcile::{Patience, Visited};
+use crate::store::NodeId;
 use crate::{
     AccessLog, AmPolicy, AnyStore, Catalogue, DriftPolicy, Error, ErrorKind, HostMaps, LostPolicy,
-    Notify, Outbound,
+    MapsMode, Notify, Outbound,
 };
 
 /// Builds a [`Host`]. Callback base, AMs and catalogue have to be given.
@@ -38,6 +44,11 @@ pub struct HostBuilder {
     background_rate: u32,
     outbound: Outbound,
     outbound_http: Option<Http>,
+    maps: MapsMode,
+    wake: Wake,
+    node_name: String,
+    wait_for_nodes: Duration,
+    work_lease: Duration,
     scope_base: Option<Url>,
     scope_documents: Vec<(String, ScopeDocument)>,
     retention: Retention,
@@ -61,6 +72,11 @@ impl HostBuilder {
             background_rate: 50,
             outbound: Outbound::new(),
             outbound_http: None,
+            maps: MapsMode::default(),
+            wake: Wake::default(),
+            node_name: String::new(),
+            wait_for_nodes: PATIENCE,
+            work_lease: WORK_LEASE,
             scope_base: None,
             scope_documents: Vec::new(),
             retention: Retention::default(),
@@ -175,11 +191,45 @@ impl HostBuilder {
         self
     }
 
-    /// Builds the host and loads its maps.
+    /// Sets how the maps are held; without, all in memory.
+    pub fn maps(mut self, mode: MapsMode) -> Self {
+        self.maps = mode;
+        self
+    }
+
+    /// Sets how this node learns of changes that others make.
+    pub fn wake(mut self, wake: Wake) -> Self {
+        self.wake = wake;
+        self
+    }
+
+    /// Sets a name by which operators know this node; it need not be its alone.
+    pub fn node_name(mut self, name: impl Into<String>) -> Self {
+        self.node_name = name.into();
+        self
+    }
+
+    /// Sets how long a call that protects something waits until every node enforces it; without, 18 s, within which a node
+    /// that has fallen silent refuses by itself. After that the call succeeds with
+    /// [`Spread::BeingProtected`](crate::Spread::BeingProtected).
+    pub fn wait_for_nodes(mut self, patience: Duration) -> Self {
+        self.wait_for_nodes = patience;
+        self
+    }
+
+    /// Sets how long work that is done by one node at a time stays with a node that has ended without a word; without, 10 s.
+    pub fn work_lease(mut self, lease: Duration) -> Self {
+        self.work_lease = lease;
+        self
+    }
+
+    /// Builds the host, loads its maps, and begins to follow the store.
+    ///
+    /// A store that does not answer is no error: requests to guarded paths get 503 until it does.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] names what is missing or does not fit; store errors.
+    /// [`ErrorKind::Config`] names what is missing or does not fit.
     pub async fn build(self) -> Result<Host, Error> {
         let config = |text: &'static str| Error::new(ErrorKind::Config, text);
         let callback_base = self.callback_base.ok_or_else(|| {
@@ -242,21 +292,37 @@ impl HostBuilder {
             self.host_id,
             scopes,
         );
+        if self.work_lease < Duration::from_millis(100) {
+            return Err(config("`work_lease` must be at least 100 ms"));
+        }
+        let (ams, keepers) = (Arc::new(ams), Arc::new(Keepers::new()));
+        let maps = Shared::new(
+            self.maps,
+            self.store.clone(),
+            Arc::clone(&ams),
+            Arc::clone(&keepers),
+            Arc::clone(&self.clock),
+        );
         let access_log = AccessLog::new(self.store.clone(), self.clock.clone(), self.retention);
         let host = Host {
             engine: Arc::default(),
+            patience: self.wait_for_nodes,
             inner: Arc::new(Inner {
+                worker: Worker::new(self.store.clone(), self.work_lease),
+                node: Node::new(NodeId::named(&self.node_name), self.wake),
                 store: self.store,
                 ams,
-                maps: HostMaps::empty(),
-                keepers: Keepers::new(),
+                maps: HostMaps {
+                    shared: Arc::new(maps),
+                },
+                keepers,
                 catalogue,
                 clock: self.clock,
                 callback_base,
                 own_label,
                 paths: PathLocks::default(),
                 reconciling: Mutex::new(()),
-                wake: Wake::new(),
+                wake: Bell::new(),
                 patience: Patience::default(),
                 enrolments,
                 pace: Pace::new(self.background_rate),
@@ -266,14 +332,12 @@ impl HostBuilder {
                 visited: Visited::default(),
                 access_log,
                 retention: self.retention,
+                look: Bell::new(),
                 moving: Locks::default(),
                 publishing: AtomicBool::new(false),
             }),
         };
-        host.inner
-            .maps
-            .refresh(&host.inner.store, &host.inner.ams)
-            .await?;
+        host.inner.begin_to_follow().await;
         Ok(host)
     }
 }

@@ -4,21 +4,22 @@ use std::collections::HashSet;
 use std::fmt;
 
 use tokio::task::JoinHandle;
-use tower_warden::{OwnerId, Purge, Site};
+use tower_warden::{OwnerId, Site};
 use uma_client::Issuer;
 
 use super::Host;
 use super::share::{new_share, not_connected, read_path, taken};
 use crate::reconcile::Account;
 use crate::store::{Intended, MapRecord, NewShare, RowState, Store as _};
-use crate::{Error, ErrorKind, ShareRequest};
+use crate::{Epoch, Error, ErrorKind, ShareRequest, Spread, Stopped};
 
 /// Rows that are committed in one transaction.
 const ROWS: usize = 256;
 /// Most paths in one call.
 const MOST: usize = 100_000;
 
-/// Many paths that were shared in one go. All of them are denied to others from the moment that there is one of these.
+/// Many paths that were shared in one go. All of them are denied to others from the moment that there is one of these, on
+/// other nodes as [`Bulk::spread`] says.
 #[must_use = "what was refused stands in it"]
 pub struct Bulk {
     /// How many paths are being registered.
@@ -27,6 +28,10 @@ pub struct Bulk {
     pub unchanged: usize,
     /// The paths that can't be shared, as they were given, and why.
     pub refused: Vec<(String, Error)>,
+    /// The epoch from which on they are denied.
+    pub epoch: Epoch,
+    /// Whether every node denies them.
+    pub spread: Spread,
     work: Option<JoinHandle<BulkDone>>,
 }
 
@@ -125,6 +130,7 @@ impl Host {
             inner.publish().await?;
         }
         let accepted = rows.len();
+        let epoch = inner.epoch();
         let (host, owner) = (self.clone(), owner.clone());
         let work = (accepted > 0)
             .then(|| tokio::spawn(async move { host.register_all(&owner, &issuer, rows).await }));
@@ -132,6 +138,8 @@ impl Host {
             accepted,
             unchanged,
             refused,
+            epoch,
+            spread: inner.spread(epoch, self.patience).await,
             work,
         })
     }
@@ -209,28 +217,18 @@ impl Host {
         &self,
         owner: &OwnerId,
         paths: Option<Vec<(Site, String)>>,
-    ) -> Result<usize, Error> {
+    ) -> Result<Stopped, Error> {
         let inner = &self.inner;
         let stopped = inner
             .store
             .shares_stopped(owner, paths.as_deref(), inner.now())
             .await?;
         if stopped.is_empty() {
-            return Ok(0);
+            return Ok(self.stopped(0));
         }
         inner.publish().await?;
-        if let Some(engine) = self.engine.get() {
-            // One owner's cache is soon filled again; a walk over thousands of maps is not made here.
-            if stopped.len() > 16 {
-                engine.purge(Purge::Owner(owner.clone()));
-            } else {
-                for map in &stopped {
-                    engine.purge(Purge::Map(map.id));
-                }
-            }
-        }
         inner.wake_reconciler();
-        Ok(stopped.len())
+        Ok(self.stopped(stopped.len()))
     }
 
     pub(super) fn keys_of(&self, uris: &[String]) -> Result<Vec<(Site, String)>, Error> {

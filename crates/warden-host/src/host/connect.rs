@@ -235,7 +235,7 @@ impl Host {
                 }
                 inner.keepers.forget(owner, issuer);
                 inner.publish().await?;
-                self.purge_owner(owner);
+                inner.purge_owner(owner).await;
                 tracing::info!(am = %issuer, "an owner was connected");
             }
             Purpose::Move => {

@@ -3,17 +3,22 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tower_warden::OwnerId;
 use uma_client::{
     AmClient, Clock, Error, ErrorKind, Issuer, MemoryPatStore, PatGrant, PatKeeper, PatState,
-    PatStore, StoredPat,
+    PatStore, RenewalClaim, StoredPat,
 };
 
-use super::AmEntry;
+use super::work::Work;
+use super::{AmEntry, Worker};
 use crate::notify::AnyNotify;
 use crate::store::Store as _;
 use crate::{AmChoice, AnyStore, Notice, PatStrategy};
+
+/// How long a node waits for another that renews a PAT.
+const RENEWAL_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Most keepers in memory; one that is dropped is made again from the store when it is needed.
 const MOST: usize = 10_000;
@@ -53,6 +58,8 @@ fn by_client(client: AmClient, clock: &Arc<dyn Clock>) -> PatKeeper {
 
 struct Entry {
     keeper: Arc<PatKeeper>,
+    /// Whether it is made anew from a client, which another node may have been given anew.
+    by_client: bool,
     used: u64,
 }
 
@@ -67,6 +74,7 @@ impl Keepers {
     pub(crate) async fn of(
         &self,
         store: &AnyStore,
+        worker: &Worker,
         clock: &Arc<dyn Clock>,
         notify: &AnyNotify,
         owner: &OwnerId,
@@ -80,6 +88,7 @@ impl Keepers {
             PatStrategy::OwnerConsent => {
                 let pats = StoredPats {
                     store: store.clone(),
+                    worker: worker.clone(),
                     owner: owner.clone(),
                     am: AmChoice::of(&am.setting),
                     notify: notify.clone(),
@@ -103,7 +112,8 @@ impl Keepers {
                 by_client(am.client.with_credentials(client), clock)
             }
         };
-        Ok(self.remember(key, keeper))
+        let by_client = am.setting.pat != PatStrategy::OwnerConsent;
+        Ok(self.remember(key, keeper, by_client))
     }
 
     fn remembered(&self, key: &Key) -> Option<Arc<PatKeeper>> {
@@ -116,7 +126,7 @@ impl Keepers {
     }
 
     /// Remembers a keeper, unless another one came first.
-    fn remember(&self, key: Key, keeper: PatKeeper) -> Arc<PatKeeper> {
+    fn remember(&self, key: Key, keeper: PatKeeper, by_client: bool) -> Arc<PatKeeper> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.by_owner.len() >= MOST {
             kept.make_room();
@@ -124,6 +134,7 @@ impl Keepers {
         let used = kept.clock;
         let entry = kept.by_owner.entry(key).or_insert_with(|| Entry {
             keeper: Arc::new(keeper),
+            by_client,
             used,
         });
         Arc::clone(&entry.keeper)
@@ -138,8 +149,17 @@ impl Keepers {
         }
     }
 
-    /// Forgets all keepers of an AM, after the host's client there has changed.
-    pub(crate) fn forget_am(&self, issuer: &Issuer) {
+    /// Drops the keepers of an owner, or of all, whose PATs are had by a client: it may have been replaced on another node.
+    /// What is kept in the store is looked up there whenever it is renewed.
+    pub(crate) fn drop_clients(&self, owner: Option<&OwnerId>) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.by_owner
+            .retain(|(of, _), entry| !entry.by_client || owner.is_some_and(|owner| owner != of));
+    }
+
+    /// Drops all keepers of an AM, after the host's client there has changed. Who works with one goes on with it: what the
+    /// AM gives must be saved.
+    pub(crate) fn drop_am(&self, issuer: &Issuer) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.by_owner.retain(|(_, of), _| of != issuer);
     }
@@ -159,6 +179,7 @@ impl Kept {
 /// The PAT of one owner at one AM, in the store.
 struct StoredPats {
     store: AnyStore,
+    worker: Worker,
     owner: OwnerId,
     am: AmChoice,
     notify: AnyNotify,
@@ -223,5 +244,17 @@ impl PatStore for StoredPats {
             .map_err(|error| Error::store("noting that an owner has to consent", error))?;
         self.told(ended);
         Ok(())
+    }
+
+    async fn claim_renewal(&self) -> Result<RenewalClaim, Error> {
+        let work = Work::Pat(&self.owner, &self.am.issuer);
+        match self.worker.claim_within(work, RENEWAL_PATIENCE).await {
+            Ok(Some(claim)) => Ok(RenewalClaim::held(claim)),
+            Ok(None) => Err(Error::store(
+                "claiming the renewal of a PAT",
+                "another node is renewing it",
+            )),
+            Err(error) => Err(Error::store("claiming the renewal of a PAT", error)),
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tower_warden::{OwnerId, Purge};
+use tower_warden::OwnerId;
 use uma_client::Issuer;
 
 use super::Host;
@@ -34,7 +34,8 @@ impl Host {
             .ok_or_else(not_connected)?;
         inner.keepers.forget(owner, &connection.issuer);
         inner.publish().await?;
-        self.purge_owner(owner);
+        let epoch = inner.epoch();
+        inner.purge_owner(owner).await;
         tracing::info!(am = %connection.issuer, withheld = severed.withheld, "an owner has disconnected");
         // Everything that matters is committed; the AM is told, and need not answer.
         let told = self.clone();
@@ -44,14 +45,9 @@ impl Host {
         Ok(Disconnected {
             am: inner.ams.choice(&connection.issuer),
             withheld: severed.withheld,
+            epoch,
+            spread: inner.spread(epoch, self.patience).await,
         })
-    }
-
-    /// Forgets what was cached for an owner's maps.
-    pub(crate) fn purge_owner(&self, owner: &OwnerId) {
-        if let Some(engine) = self.engine.get() {
-            engine.purge(Purge::Owner(owner.clone()));
-        }
     }
 
     /// Gives back the PAT of an AM that the owner has left, once nothing is there any more.

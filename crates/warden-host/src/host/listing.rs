@@ -14,6 +14,7 @@ impl Host {
         query: &ResourceQuery,
     ) -> Result<ResourcesPage, Error> {
         let store = &self.inner.store;
+        let reached = self.inner.reached_everywhere().await?;
         let mut page = query.wanted_page();
         let mut found = store.maps_page(owner, &query.at_page(page)).await?;
         let pages = query.pages(found.matching);
@@ -22,7 +23,11 @@ impl Host {
             found = store.maps_page(owner, &query.at_page(page)).await?;
         }
         Ok(ResourcesPage {
-            resources: found.maps.into_iter().map(|map| self.shared(map)).collect(),
+            resources: found
+                .maps
+                .into_iter()
+                .map(|map| self.shared(map, reached))
+                .collect(),
             matching: found.matching,
             all: found.all,
             page,
@@ -42,12 +47,13 @@ impl Host {
     ) -> Result<Option<SharedResource>, Error> {
         let path: CanonicalPath<'static> = read_path(uri)?;
         let site = self.site();
-        let Some(key) = self.inner.maps.covering_key(&site, &path) else {
+        let Some(key) = self.inner.maps.covering_key(&site, &path).await? else {
             return Ok(None);
         };
+        let reached = self.inner.reached_everywhere().await?;
         let map = self.inner.store.map_at(&site, &key).await?;
         Ok(map
             .filter(|map| map.owner == *owner && map.state != RowState::Tombstone)
-            .map(|map| self.shared(map)))
+            .map(|map| self.shared(map, reached)))
     }
 }

@@ -1,19 +1,22 @@
 //! Sharing a path and stopping to: the owner's half of the saga. The AM's half is in [`crate::reconcile`].
 
-use tower_warden::{CanonicalPath, MapState, MethodScopes, OwnerId, Purge, Site};
+use std::time::Duration;
+
+use tower_warden::{CanonicalPath, MethodScopes, OwnerId, Site};
 use uma_client::{Issuer, Scopes};
 use url::Url;
 use uuid::Uuid;
 
-use super::Host;
-use super::connect::time;
+use super::{Claim, Host, Work};
 use crate::reconcile::Settled;
 use crate::store::{Intended, MapRecord, NewShare, RowState, Store as _, path_fits};
-use crate::{ConnectionState, Error, ErrorKind, ShareRequest, SharedResource, Trouble};
+use crate::{ConnectionState, Error, ErrorKind, ShareRequest, SharedResource, Stopped};
 
 const MOST_NAME: usize = 255;
 const MOST_DESCRIPTION: usize = 2000;
 const MOST_SCOPES: usize = 64;
+/// How long a share waits for another node that registers the same path.
+const FOR_ANOTHER_NODE: Duration = Duration::from_secs(5);
 
 impl Host {
     pub(super) async fn share_path(
@@ -43,9 +46,41 @@ impl Host {
         // Denied from here on, before the AM hears of it.
         inner.publish().await?;
         if map.state == RowState::Active && map.synced {
-            return Ok(self.shared(map));
+            return Ok(self.shared_here(map));
         }
-        self.settle_now(map, fresh).await
+        // One node at a time speaks to the AM about a map, so that none is registered twice.
+        let work = Work::Map(map.id);
+        let at_once = inner.worker.claim(work).await?;
+        // Only of what nobody had claimed since it was read is it certain what the AM has.
+        let waited = at_once.is_none();
+        let claim = match at_once {
+            None => inner.worker.claim_within(work, FOR_ANOTHER_NODE).await?,
+            claim => claim,
+        };
+        let now = inner.store.map_at(&map.site, &map.path_key).await?;
+        let Some(now) = now.filter(|now| now.id == map.id && now.state != RowState::Tombstone)
+        else {
+            return Err(stopped_meanwhile());
+        };
+        match claim {
+            Some(claim) if !(now.state == RowState::Active && now.synced) => {
+                let fresh = fresh && !waited && now == map;
+                self.settle_claimed(claim, now, fresh).await
+            }
+            // Another node has done it, or is still at it.
+            _ => Ok(self.shared_here(now)),
+        }
+    }
+
+    async fn settle_claimed(
+        &self,
+        claim: Claim,
+        map: MapRecord,
+        fresh: bool,
+    ) -> Result<SharedResource, Error> {
+        let settled = self.settle_now(map, fresh).await;
+        claim.release().await;
+        settled
     }
 
     /// Checks all of a request that has to do with this host alone.
@@ -109,18 +144,13 @@ impl Host {
     async fn settle_now(&self, map: MapRecord, fresh: bool) -> Result<SharedResource, Error> {
         let am = self.inner.am(&map.issuer).await?;
         match self.settle_one(&am, &map, fresh).await? {
-            Settled::Active(map) => Ok(self.shared(*map)),
+            Settled::Active(map) => Ok(self.shared_here(*map)),
             Settled::Failed(error) => Err(still_guarded(am.name(), error)),
             Settled::Lost | Settled::Gone | Settled::MovedOn => {
                 let now = self.inner.store.map_at(&map.site, &map.path_key).await?;
                 now.filter(|now| now.state != RowState::Tombstone)
-                    .map(|now| self.shared(now))
-                    .ok_or_else(|| {
-                        Error::new(
-                            ErrorKind::AlreadyShared,
-                            "sharing this path was stopped while it was being protected",
-                        )
-                    })
+                    .map(|now| self.shared_here(now))
+                    .ok_or_else(stopped_meanwhile)
             }
         }
     }
@@ -144,7 +174,7 @@ impl Host {
         .at("uri"))
     }
 
-    pub(super) async fn stop_path(&self, owner: &OwnerId, uri: &str) -> Result<bool, Error> {
+    pub(super) async fn stop_path(&self, owner: &OwnerId, uri: &str) -> Result<Stopped, Error> {
         let inner = &self.inner;
         let path = read_path(uri)?;
         let site = self.site();
@@ -154,16 +184,20 @@ impl Host {
             .share_stopped(owner, &site, path.as_key(), inner.now())
             .await?;
         let Some(map) = stopped else {
-            return Ok(false);
+            return Ok(self.stopped(0));
         };
         inner.publish().await?;
-        if let Some(engine) = self.engine.get() {
-            engine.purge(Purge::Map(map.id));
-        }
         // What is left to do is the AM's copy, which lets nobody in any more.
         let host = self.clone();
         tokio::spawn(async move { host.clean_up(map).await });
-        Ok(true)
+        Ok(self.stopped(1))
+    }
+
+    pub(super) fn stopped(&self, count: usize) -> Stopped {
+        Stopped {
+            count,
+            epoch: self.inner.epoch(),
+        }
     }
 
     async fn clean_up(&self, map: MapRecord) {
@@ -184,99 +218,14 @@ impl Host {
         let Ok(am) = self.inner.am(&now.issuer).await else {
             return;
         };
+        // Another node that is at it just now leaves the rest to the reconciler.
+        let Ok(Some(claim)) = self.inner.worker.claim(Work::Map(map.id)).await else {
+            return;
+        };
         if let Err(error) = self.settle_one(&am, &now, false).await {
             tracing::warn!(map = %map.id, error = %error, "a registration at an AM waits to be deleted");
         }
-    }
-
-    pub(super) async fn shared_by(&self, owner: &OwnerId) -> Result<Vec<SharedResource>, Error> {
-        let maps = self.inner.store.maps_of(owner).await?;
-        Ok(maps
-            .into_iter()
-            .filter(|map| map.state != RowState::Tombstone)
-            .map(|map| self.shared(map))
-            .collect())
-    }
-
-    pub(super) async fn shared_at(
-        &self,
-        owner: &OwnerId,
-        uri: &str,
-    ) -> Result<Option<SharedResource>, Error> {
-        let path = read_path(uri)?;
-        let map = self.inner.store.map_at(&self.site(), path.as_key()).await?;
-        Ok(map
-            .filter(|map| map.owner == *owner && map.state != RowState::Tombstone)
-            .map(|map| self.shared(map)))
-    }
-
-    /// A row as its owner sees it.
-    pub(super) fn shared(&self, map: MapRecord) -> SharedResource {
-        let am_name = self.inner.ams.name(&map.issuer);
-        let withdrawal = self.withdrawal(&map);
-        let unserved = !self.inner.ams.is_served(&map.issuer);
-        let trouble = trouble_of(&map, unserved);
-        let state = match map.state {
-            _ if map.broken || map.withheld || unserved => MapState::Suspect,
-            RowState::Pending | RowState::Tombstone => MapState::Pending,
-            RowState::Active => MapState::Active,
-            RowState::Suspect => MapState::Suspect,
-            RowState::Lost => MapState::Lost,
-        };
-        let problem = if map.broken {
-            Some(String::from(
-                "what this site has stored about it is damaged; nobody is let in",
-            ))
-        } else if map.withheld {
-            Some(format!(
-                "you have disconnected from {am_name}; nobody is let in until you connect again, move to another authorization manager, or stop sharing it"
-            ))
-        } else if unserved {
-            Some(format!(
-                "this site no longer works with {am_name}; nobody is let in until you stop sharing it, or it does so again"
-            ))
-        } else {
-            map.problem.or_else(|| match state {
-                MapState::Pending => Some(format!("it is being registered at {am_name}; nobody is let in until then")),
-                MapState::Suspect => Some(format!("{am_name} does not know it; this site is looking into that, and nobody is let in until then")),
-                MapState::Lost => Some(format!("it is gone at {am_name}, and nobody is let in; share it again, or stop sharing it")),
-                _ => None,
-            })
-        };
-        SharedResource {
-            map: map.id,
-            uri: crate::maps::uri_of_key(&map.path_key),
-            name: map.name,
-            description: map.description,
-            icon_uri: map.icon_uri,
-            resource_id: map.resource_id.map(|id| id.as_str().to_owned()),
-            am: map.issuer,
-            am_name,
-            scopes: map.scopes.to_strings(),
-            state,
-            problem,
-            subtree: map.subtree,
-            policy_uri: map.policy_uri,
-            since: time(map.created),
-            withheld: map.withheld,
-            withdrawal,
-            trouble,
-            generation: map.generation,
-        }
-    }
-}
-
-/// What keeps a row from being in order.
-fn trouble_of(map: &MapRecord, unserved: bool) -> Option<Trouble> {
-    match map.state {
-        _ if map.broken => Some(Trouble::Damaged),
-        _ if map.withheld => Some(Trouble::Withheld),
-        _ if unserved => Some(Trouble::AmNotServed),
-        RowState::Pending | RowState::Tombstone if map.attempts > 0 => Some(Trouble::Failing),
-        RowState::Pending | RowState::Tombstone => Some(Trouble::Registering),
-        RowState::Suspect => Some(Trouble::Suspect),
-        RowState::Lost => Some(Trouble::Lost),
-        RowState::Active => map.problem.as_ref().map(|_| Trouble::OutOfStep),
+        claim.release().await;
     }
 }
 
@@ -301,6 +250,13 @@ pub(super) fn new_share(
         description: request.description,
         icon_uri: request.icon_uri,
     })
+}
+
+fn stopped_meanwhile() -> Error {
+    Error::new(
+        ErrorKind::AlreadyShared,
+        "sharing this path was stopped while it was being protected",
+    )
 }
 
 pub(super) fn taken() -> Error {

@@ -12,9 +12,11 @@ impl Host {
             return Withdrawal::Soon;
         };
         let maps = inner.maps.snapshot();
-        let live = maps
-            .get(&row.site, &row.path_key)
-            .is_some_and(|map| setting.live.is_for(map));
+        // Where maps are not all in memory it is not known without a look; then the later of the two is told.
+        let live = maps.is_some_and(|maps| {
+            maps.get(&row.site, &row.path_key)
+                .is_some_and(|map| setting.live.is_for(map))
+        });
         if live {
             Withdrawal::Soon
         } else {

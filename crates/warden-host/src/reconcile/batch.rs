@@ -9,6 +9,7 @@ use super::account::Account;
 use super::caller::{Caller, Told};
 use super::{Due, Settled, Trouble};
 use crate::Error;
+use crate::host::Work;
 use crate::store::{MapRecord, Registered, RowState, Store as _};
 
 /// Most calls of one owner's work that are under way at once.
@@ -122,6 +123,26 @@ impl Account<'_> {
         rows: Vec<(MapRecord, bool)>,
         batch: &mut Batch,
     ) -> Result<(), Error> {
+        // Another node that is at one of them keeps it.
+        let works = rows.iter().map(|(row, _)| Work::Map(row.id));
+        let (claim, ours) = self.host.inner.worker.claim_some(works).await?;
+        let before = rows.len();
+        let mut ours = ours.into_iter();
+        let rows: Vec<_> = rows
+            .into_iter()
+            .filter(|_| ours.next().unwrap_or_default())
+            .collect();
+        batch.waiting += before - rows.len();
+        let registered = self.register_claimed(rows, batch).await;
+        claim.release().await;
+        registered
+    }
+
+    async fn register_claimed(
+        &mut self,
+        rows: Vec<(MapRecord, bool)>,
+        batch: &mut Batch,
+    ) -> Result<(), Error> {
         let inner = &self.host.inner;
         // Held until the answers are kept: who comes meanwhile must not register a second time.
         let mut held: Vec<OwnedMutexGuard<()>> = Vec::new();
@@ -140,7 +161,8 @@ impl Account<'_> {
             else {
                 continue;
             };
-            let fresh = fresh && now.generation == row.generation;
+            // Another node may have tried meanwhile.
+            let fresh = fresh && now == row;
             match self.settle_known(&now, fresh).await {
                 Ok(None) => {
                     held.push(alone);

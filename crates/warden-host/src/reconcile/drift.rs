@@ -9,7 +9,7 @@ use uma_client::ResourceId;
 
 use super::Trouble;
 use super::account::{Account, MOST_LOOKS, is_not_found};
-use crate::host::am_trouble;
+use crate::host::{Work, am_trouble};
 use crate::maps::uri_of_key;
 use crate::store::{Holding, Store as _};
 use crate::{AmChoice, ConnectionState, Error, ErrorKind, Host, Notice};
@@ -121,6 +121,16 @@ impl Host {
             }
         }
         Ok(looked)
+    }
+
+    /// Looks at all owners who share something, unless another node does.
+    pub(crate) async fn drift_by_one(&self) -> Result<(), Error> {
+        let Some(claim) = self.inner.worker.claim(Work::Drift).await? else {
+            return Ok(());
+        };
+        let looked = self.drift_of_all().await;
+        claim.release().await;
+        looked.map(drop)
     }
 
     pub(crate) async fn drift_of_all(&self) -> Result<Vec<(OwnerId, Drift)>, Error> {

@@ -1,5 +1,7 @@
 //! Moving an owner to another AM: all is registered there, then one transaction switches.
 
+use std::time::Duration;
+
 use tokio::task::JoinSet;
 use tower_warden::OwnerId;
 use uma_client::Issuer;
@@ -9,15 +11,29 @@ use super::account::{Account, is_not_found};
 use super::batch::{Ask, BATCH, MOST_CALLS, ask};
 use super::patience::next_try;
 use super::settle::problem;
-use crate::host::{AmEntry, am_trouble};
+use crate::host::{AmEntry, Work, am_trouble};
 use crate::store::{Arrived, MapRecord, MoveRecord, Moving, Registered, Store as _};
 use crate::{Error, ErrorKind, Host, Notice};
+
+/// How long an owner who has moved waits for other nodes before the old AM is left.
+const FOR_OTHER_NODES: Duration = Duration::from_secs(3);
 
 impl Host {
     /// Goes on with an owner's move as far as it gets. Says whether the switch was made.
     pub(crate) async fn move_on(&self, owner: &OwnerId) -> Result<bool, Error> {
         let inner = &self.inner;
         let _alone = inner.moving.lock(owner.clone()).await;
+        let Some(claim) = inner.worker.claim(Work::Move(owner)).await? else {
+            // Another node goes on with it.
+            return Ok(false);
+        };
+        let moved = self.move_claimed(owner).await;
+        claim.release().await;
+        moved
+    }
+
+    async fn move_claimed(&self, owner: &OwnerId) -> Result<bool, Error> {
+        let inner = &self.inner;
         let Some(record) = inner.store.move_of(owner).await? else {
             return Ok(false);
         };
@@ -88,7 +104,9 @@ impl Host {
     async fn has_moved(&self, record: &MoveRecord, count: u64) -> Result<(), Error> {
         let inner = &self.inner;
         inner.publish().await?;
-        self.purge_owner(&record.owner);
+        inner.purge_owner(&record.owner).await;
+        // Until then another node may still ask the old AM, which is about to forget.
+        let _ = inner.spread(inner.epoch(), FOR_OTHER_NODES).await;
         tracing::info!(from = %record.from, to = %record.to, count, "an owner has moved");
         let am = inner.ams.choice(&record.to);
         let notice = Notice::Moved {

@@ -11,8 +11,7 @@ use super::{
     AccessRecord, AccessesPage, AccessesQuery, AmRecord, Arrived, Attention, Changes,
     ConnectionRecord, Consent, Holding, Intended, LeftoverRecord, Listener, MapRecord, MapsAt,
     MapsPage, MapsQuery, MoveBegun, MoveRecord, Moving, NewShare, NodeId, NodeRecord, Orphan,
-    PendingConnect, Registered, ResealedBatch,
-    SealedRow, Severed, SqliteStore, Store,
+    PendingConnect, Registered, ResealedBatch, SealedRow, Severed, SqliteStore, Store,
 };
 use crate::{Error, ErrorKind, KeyRing};
 
@@ -65,6 +64,24 @@ impl AnyStore {
             Self::Sqlite(store) => store.close().await,
             #[cfg(feature = "postgres")]
             Self::Postgres(store) => store.close().await,
+        }
+    }
+}
+
+#[cfg(test)]
+impl AnyStore {
+    /// Sets the clock that leases go by on, as this store sees it.
+    pub(crate) fn advance(&self, by: Duration) {
+        match self {
+            Self::Sqlite(store) => store.advance(by),
+        }
+    }
+
+    /// Sets the store back to an epoch, as a restored backup would: what was shared later is gone, and forgotten is what
+    /// nodes have said since.
+    pub(crate) async fn set_back(&self, epoch: i64) {
+        match self {
+            Self::Sqlite(store) => store.set_back(epoch).await,
         }
     }
 }

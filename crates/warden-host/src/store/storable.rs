@@ -6,8 +6,8 @@ use tower_warden::{MapId, OwnerId, Purge, Site};
 use uma_client::{Issuer, ResourceId, StoredPat};
 
 use super::{
-    AccessRecord, AccessesQuery, AmRecord, Arrived, Attention, Consent, MapRecord, MapsQuery, NewShare, NodeId, PendingConnect,
-    Registered, SealedRow,
+    AccessRecord, AccessesQuery, AmRecord, Arrived, Attention, Consent, MapRecord, MapsQuery,
+    NewShare, NodeId, PendingConnect, Registered, SealedRow,
 };
 use crate::{Error, ErrorKind};
 
@@ -88,7 +88,15 @@ macro_rules! always {
 }
 
 always!(
-    bool, i64, u32, AccessesQuery, MapId, MapRecord, Attention, SealedRow, Duration
+    bool,
+    i64,
+    u32,
+    AccessesQuery,
+    MapId,
+    MapRecord,
+    Attention,
+    SealedRow,
+    Duration
 );
 
 impl Storable for str {

@@ -53,6 +53,8 @@ struct State {
     /// The most calls that were under way at once, and those that are.
     most_at_once: usize,
     at_once: usize,
+    /// The resource that an RPT permits to view.
+    permits: BTreeMap<String, String>,
     /// Whether it is of 2012; what it then keeps besides.
     of_2012: bool,
     old: draft03::Old,
@@ -150,6 +152,11 @@ impl FakeAm {
     /// All PATs and refresh tokens die.
     pub(crate) fn revoke_all(&self) {
         self.state().tokens.clear();
+    }
+
+    /// From now on an RPT permits to view a resource.
+    pub(crate) fn permit(&self, rpt: &str, id: &str) {
+        self.state().permits.insert(rpt.into(), id.into());
     }
 
     pub(crate) fn log(&self) -> Vec<String> {
@@ -278,7 +285,17 @@ impl FakeAm {
             "/permission" | "/introspect" => state.protected(request, |state, owner| {
                 let form: Value = serde_json::from_slice(request.body()).unwrap_or_default();
                 if path == "/introspect" {
-                    return reply(200, &json!({ "active": false }));
+                    let form: BTreeMap<String, String> = url::form_urlencoded::parse(request.body())
+                        .into_owned()
+                        .collect();
+                    let permits = state.permits.get(&form["token"]);
+                    return reply(
+                        200,
+                        &permits.map_or_else(|| json!({ "active": false }), |id| {
+                            json!({ "active": true, "aud": (1..20).map(|n| format!("client-{n}")).collect::<Vec<_>>(),
+                                "permissions": [{ "resource_id": id, "resource_scopes": ["view"] }] })
+                        }),
+                    );
                 }
                 let id = form["resource_id"].as_str().unwrap().to_owned();
                 if state.resources.contains_key(&(owner.to_owned(), id)) {

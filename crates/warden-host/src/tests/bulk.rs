@@ -110,7 +110,7 @@ async fn stopped_meanwhile_is_stopped() {
     let (host, engine, _) = host(&am).await;
     connect(&host, &alice()).await;
     let bulk = host.share_many(&alice(), requests(100)).await.unwrap();
-    assert_eq!(host.stop_all(&alice()).await.unwrap(), 100);
+    assert_eq!(host.stop_all(&alice()).await.unwrap().count, 100);
     bulk.finished().await;
     until(async || {
         host.reconcile().await.unwrap();

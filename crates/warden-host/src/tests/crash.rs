@@ -29,6 +29,11 @@ fn process(am: &FakeAm, url: &str, work: impl AsyncFnOnce(Host, Engine)) {
     runtime.shutdown_timeout(Duration::from_millis(1));
 }
 
+/// Lets time pass for leases, so that nobody waits for the processes before this one.
+fn pass(host: &Host, seconds: u64) {
+    host.inner.store.advance(Duration::from_secs(seconds));
+}
+
 /// Waits, outside of any process.
 fn wait<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -89,6 +94,7 @@ fn at_every_point_with(
             }
             let hung = std::sync::Arc::clone(&am.hung);
             process(&am, &url, async |host, _| {
+                pass(&host, 60);
                 if let Crash::Step = crash {
                     // Behind the start of the host, which only reads.
                     arm(n, hung);
@@ -100,6 +106,8 @@ fn at_every_point_with(
                 Crash::Step => disarm(),
             };
             process(&am, &url, async |host, engine| {
+                // What the one that ended had claimed runs out.
+                pass(&host, 120);
                 check(&host, &engine, &am).await;
             });
             if !came_about {

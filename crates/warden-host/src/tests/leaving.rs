@@ -69,7 +69,7 @@ async fn stopping_decides_about_it_and_the_am_keeps_what_it_has() {
     connect(&host, &alice()).await;
     share(&host, PATH).await.unwrap();
     host.disconnect(&alice()).await.unwrap();
-    assert_eq!(host.stop_all(&alice()).await.unwrap(), 1);
+    assert_eq!(host.stop_all(&alice()).await.unwrap().count, 1);
     assert_eq!(get(&engine, PATH).await, 0, "the host's own again");
     assert_eq!(host.connection(&alice()).await.unwrap(), None);
     let left = host.leftovers(&alice()).await.unwrap();

@@ -98,7 +98,7 @@ async fn what_is_shared_comes_in_pages() {
     .await
     .unwrap();
     assert_eq!(page(all.clone()).await.all, 25);
-    assert_eq!(host.stop_all(&alice()).await.unwrap(), 25);
+    assert_eq!(host.stop_all(&alice()).await.unwrap().count, 25);
     let none = page(all).await;
     assert_eq!((none.all, none.pages, none.page), (0, 1, 1));
 }

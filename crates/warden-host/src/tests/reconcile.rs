@@ -133,7 +133,12 @@ async fn a_stop_with_the_am_away_is_finished_later() {
     share(&host, PATH).await.unwrap();
     am.log();
     am.fail("DELETE", Fault::Unreachable);
-    assert!(host.stop_sharing(&alice(), PATH).await.unwrap());
+    assert!(
+        host.stop_sharing(&alice(), PATH)
+            .await
+            .unwrap()
+            .was_shared()
+    );
     assert_eq!(get(&engine, PATH).await, 0);
     until(async || am.count("DELETE") == 1).await;
     assert_eq!(am.names("alice").len(), 1, "an orphan until then");

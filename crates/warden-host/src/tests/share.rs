@@ -29,6 +29,7 @@ async fn a_path_is_shared_and_stopped() {
             "uri": PATH, "name": "Summer", "resource_id": id, "am": "https://am.example",
             "scopes": ["delete", "edit", "view"], "state": "active", "subtree": false,
             "policy_uri": format!("https://am.example/policy/{id}"),
+            "epoch": host.epoch().get(), "spread": "everywhere",
         })
     );
     let name = am.names("alice").pop().unwrap();
@@ -48,13 +49,28 @@ async fn a_path_is_shared_and_stopped() {
     );
 
     assert!(
-        !host.stop_sharing(&OwnerId::new("bob"), PATH).await.unwrap(),
+        !host
+            .stop_sharing(&OwnerId::new("bob"), PATH)
+            .await
+            .unwrap()
+            .was_shared(),
         "not his"
     );
-    assert!(host.stop_sharing(&alice(), PATH).await.unwrap());
+    assert!(
+        host.stop_sharing(&alice(), PATH)
+            .await
+            .unwrap()
+            .was_shared()
+    );
     assert_eq!(get(&engine, PATH).await, 0);
     assert!(host.resources(&alice()).await.unwrap().is_empty());
-    assert!(!host.stop_sharing(&alice(), PATH).await.unwrap());
+    assert!(
+        !host
+            .stop_sharing(&alice(), PATH)
+            .await
+            .unwrap()
+            .was_shared()
+    );
     until(async || am.names("alice").is_empty()).await;
 }
 

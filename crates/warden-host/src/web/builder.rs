@@ -1,6 +1,7 @@
 //! Putting the router together.
 
 use std::fmt;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
@@ -21,6 +22,9 @@ use super::{
     share, stop, text, undo,
 };
 use crate::{Host, ReturnPath};
+
+/// How long a page waits for other nodes.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The pages of a host, still to be set up; [`build`](Self::build) makes the router.
 #[must_use]
@@ -150,7 +154,9 @@ impl WebBuilder {
             unprotected: self.unprotected,
             frame_ancestors,
         };
-        let pages = Pages::new(self.host, self.current, look);
+        // Who waits for a page is better told that something is under way.
+        let host = self.host.with_patience(PATIENCE);
+        let pages = Pages::new(host, self.current, look);
         let for_csrf = pages.clone();
         let csrf = csrf.with_rejection_response(move |_: ProtectionError| -> Response {
             failure::page(&for_csrf, None, &Failure::cross_site())

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::date::Day;
 use super::text;
-use crate::{Connection, ConnectionState, SharedResource, Trouble, Withdrawal};
+use crate::{Connection, ConnectionState, SharedResource, Spread, Trouble, Withdrawal};
 
 pub(crate) use access::{AccessRow, Wish, wishes};
 pub(crate) use connection::{Banner, ConnectionView, MoveView, Validity};
@@ -71,6 +71,11 @@ impl Standing {
             }
             MapState::Active => match problem {
                 Some(problem) => Self::problem(problem),
+                None if resource.spread != Spread::Everywhere => Self {
+                    kind: Kind::Pending,
+                    words: text::PENDING.to_owned(),
+                    means: text::SPREADING_MEANS.to_owned(),
+                },
                 None => Self {
                     kind: Kind::Protected,
                     words: text::protected_by(&resource.am_name),
@@ -217,6 +222,8 @@ pub(crate) mod tests {
             policy_uri: policy.map(|policy| policy.parse().unwrap()),
             since: UNIX_EPOCH,
             withheld: false,
+            epoch: crate::Epoch::default(),
+            spread: Spread::Everywhere,
             withdrawal: Withdrawal::Soon,
             map: tower_warden::MapId::new(1),
             trouble: None,
@@ -295,6 +302,11 @@ pub(crate) mod tests {
         let pending = of(MapState::Pending, Some("it is under way"), &works);
         assert_eq!(pending.standing.kind, Kind::Pending);
         assert_eq!(pending.standing.means, "It is under way.");
+        let mut spreading = resource("https://am.example", None);
+        spreading.spread = Spread::BeingProtected;
+        let spreading = ResourceView::of(&spreading, Some(&works));
+        assert_eq!(spreading.standing.kind, Kind::Pending);
+        assert_eq!(spreading.standing.words, "Being protected");
         let lost = of(MapState::Lost, Some("it is gone"), &ended);
         assert_eq!(
             (lost.standing.kind, lost.needs_consent),

@@ -15,7 +15,7 @@ use super::lookup::{self, Found};
 use super::model::{Kind, ResourceView, Standing};
 use super::pages::{Pages, Visit, html, see_other};
 use super::{resource, returns, text};
-use crate::{Connection, ConnectionState, ErrorKind, ReturnPath, ShareRequest};
+use crate::{Connection, ConnectionState, ErrorKind, ReturnPath, ShareRequest, Spread};
 
 /// Says that the check boxes were shown, so that none ticked means none, not "all that the host knows".
 const CHOSEN: &str = "chosen";
@@ -343,9 +343,10 @@ pub(crate) async fn register(State(pages): State<Pages>, request: Request) -> Re
     }
     match pages.host().share(&me.owner, form.request()).await {
         Ok(resource) => {
-            let code = match resource.state {
-                MapState::Active if form.edits() => "saved",
-                MapState::Active => "shared",
+            let code = match (resource.state, resource.spread) {
+                (MapState::Active, Spread::Everywhere) if form.edits() => "saved",
+                (MapState::Active, Spread::Everywhere) => "shared",
+                (MapState::Active, _) => "spreading",
                 _ => "pending",
             };
             let back = form

@@ -142,7 +142,7 @@ async fn carry_out(pages: &Pages, visit: &Visit, owner: &OwnerId) -> Result<Resp
     let back = visit.wish();
     let back = back.as_ref().map_or(returns::LIST_PATH, ReturnPath::as_str);
     if visit.fields.flag("all")? {
-        let code = done(host.stop_all(owner).await?);
+        let code = done(host.stop_all(owner).await?.count);
         return Ok(see_other(&returns::with_notice(back, code)));
     }
     let uris = uris(&visit.fields)?;
@@ -161,7 +161,7 @@ async fn carry_out(pages: &Pages, visit: &Visit, owner: &OwnerId) -> Result<Resp
         shared.push(*uri);
     }
     let paths: Vec<String> = shared.iter().map(|uri| (*uri).to_owned()).collect();
-    let code = done(host.stop_many(owner, &paths).await?);
+    let code = done(host.stop_many(owner, &paths).await?.count);
     Ok(see_other(&returns::with_undo(back, code, &shared)))
 }
 

@@ -36,6 +36,9 @@ pub(crate) const UNPROTECTED_MEANS: &str = "It follows this site’s own rules."
 pub(crate) const PENDING: &str = "Being protected";
 pub(crate) const PROBLEM: &str = "Problem";
 pub(crate) const PENDING_MEANS: &str = "Nobody else gets in until that is done.";
+/// What it means while not every node has said that it enforces it.
+pub(crate) const SPREADING_MEANS: &str =
+    "Not all machines of this site have confirmed it yet. That takes a few seconds.";
 pub(crate) const PROBLEM_CLOSED: &str = "Nobody else gets in.";
 pub(crate) const PROBLEM_CONSENT: &str = "This site may no longer speak to your manager for you, so others are refused. Reconnect to put that right.";
 
@@ -255,6 +258,9 @@ pub fn notice_text(code: &str) -> Option<&'static str> {
         "shared" => "It is shared. Your manager now decides who else gets in.",
         "pending" => {
             "It is being shared. Until your manager has confirmed it, nobody else gets in."
+        }
+        "spreading" => {
+            "It is shared. Not all machines of this site have confirmed it yet; that takes a few seconds."
         }
         "stopped" => "It is no longer shared. This site’s own rules decide again.",
         "stopped-several" => "They are no longer shared. This site’s own rules decide again.",

@@ -12,6 +12,14 @@ use crate::pat::{PatGrant, PatState, StoredPat};
 /// How long a failed renewal is remembered.
 const FAILURE_LIFE: Duration = Duration::from_secs(1);
 
+/// What a look into the store has come to.
+enum Found {
+    /// A PAT to be used.
+    Good(Pat),
+    /// What is to be renewed, if there is anything.
+    ToRenew(Option<StoredPat>),
+}
+
 impl Keeper {
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -55,25 +63,23 @@ impl Keeper {
             let state = self.state();
             (state.generation, state.wanted)
         };
-        let held = match self.store.load_boxed().await {
-            Ok(PatState::Held(held)) => Some(held),
-            Ok(PatState::None) => None,
-            Ok(PatState::NeedsConsent) if self.grant == PatGrant::ClientCredentials => None,
-            Ok(PatState::NeedsConsent) => {
-                self.drop_current(generation);
-                return Err(self.consent("the store says so"));
+        let mut held = match self.look_up(generation, wanted).await? {
+            Found::Good(pat) => return Ok(pat),
+            Found::ToRenew(held) => held,
+        };
+        let _claim = match self.store.claim_renewal_boxed().await {
+            Ok(claim) if claim.is_contested() => {
+                // Whoever had it before may have renewed.
+                match self.look_up(generation, wanted).await? {
+                    Found::Good(pat) => return Ok(pat),
+                    Found::ToRenew(now) => held = now,
+                }
+                claim
             }
-            // The store is in trouble; a living PAT needs no store.
+            Ok(claim) => claim,
+            // Another node is at it, or the store is in trouble; what still lives serves meanwhile.
             Err(error) => return self.state().living(self.clock.now()).ok_or(error),
         };
-        if let Some(held) = &held
-            && !self.state().is_dead(held)
-        {
-            let pat = self.adopt(generation, held);
-            if !wanted && !held.wants_renewal(self.clock.now()) {
-                return Ok(pat);
-            }
-        }
         let tokens = match (self.grant, &held) {
             (PatGrant::ClientCredentials, _) => self.client.client_credentials().await?,
             (PatGrant::OwnerConsent, None) => {
@@ -126,6 +132,42 @@ impl Keeper {
             Error::new(ErrorKind::Unavailable, "the PAT was given up meanwhile")
                 .at(OPERATION, Some(self.client.issuer()))
         })
+    }
+
+    /// What is stored, and whether it is to be renewed; `wanted` says so though there is life left.
+    async fn look_up(&self, generation: u64, wanted: bool) -> Result<Found, Error> {
+        let held = match self.store.load_boxed().await {
+            Ok(PatState::Held(held)) => held,
+            Ok(PatState::None) => return Ok(Found::ToRenew(None)),
+            Ok(PatState::NeedsConsent) if self.grant == PatGrant::ClientCredentials => {
+                return Ok(Found::ToRenew(None));
+            }
+            Ok(PatState::NeedsConsent) => {
+                self.drop_current(generation);
+                return Err(self.consent("the store says so"));
+            }
+            // The store is in trouble; a living PAT needs no store.
+            Err(error) => {
+                let living = self.state().living(self.clock.now());
+                return living.map(Found::Good).ok_or(error);
+            }
+        };
+        let (is_dead, is_news) = {
+            let state = self.state();
+            let known = state.current.as_ref();
+            (
+                state.is_dead(&held),
+                known.is_some_and(|known| *known != held),
+            )
+        };
+        if !is_dead {
+            let pat = self.adopt(generation, &held);
+            // What another node has renewed is as good as what was wanted.
+            if (!wanted || is_news) && !held.wants_renewal(self.clock.now()) {
+                return Ok(Found::Good(pat));
+            }
+        }
+        Ok(Found::ToRenew(Some(held)))
     }
 
     /// Makes a saved PAT the current one, unless a consent came between. Says which PAT counts.

@@ -56,7 +56,7 @@ impl Inner {
         {
             match self.standing(&setting, &client, kept).await {
                 Standing::Good if is_spoken_to_so(kept, &setting) => {
-                    return ams.remember(setting, &client, kept);
+                    return Ok(ams.remember(setting, &client, kept));
                 }
                 standing @ (Standing::Good | Standing::Changed(_)) => {
                     let mut record = match standing {
@@ -138,9 +138,9 @@ impl Inner {
             .store
             .am_registered(&record, replaces.as_deref(), self.now())
             .await?;
-        let entry = self.ams.remember(setting, client, &kept)?;
+        let entry = self.ams.remember(setting, client, &kept);
         if replaces.is_some_and(|before| before != entry.client_id) {
-            self.keepers.forget_am(entry.issuer());
+            self.keepers.drop_am(entry.issuer());
             self.publish().await?;
         }
         Ok(entry)
@@ -214,7 +214,14 @@ impl Inner {
         am: &AmEntry,
     ) -> Result<Arc<uma_client::PatKeeper>, uma_client::Error> {
         self.keepers
-            .of(&self.store, &self.clock, &self.notify, owner, am)
+            .of(
+                &self.store,
+                &self.worker,
+                &self.clock,
+                &self.notify,
+                owner,
+                am,
+            )
             .await
     }
 

@@ -33,10 +33,10 @@ use crate::Error;
 use crate::seal::Place;
 use crate::store::storable::Storable as _;
 use crate::store::{
-    AccessRecord, AccessesPage, AccessesQuery, AmRecord, Arrived, Attention, Changes, ConnectionRecord, Consent, Holding, Intended,
-    LeftoverRecord, Listener, MapRecord, MapsAt, MapsPage, MapsQuery, MoveBegun, MoveRecord,
-    Moving, NewShare, NodeId, NodeRecord, OrStore, Orphan, PendingConnect, Registered,
-    ResealedBatch, SealedRow, Severed, Store,
+    AccessRecord, AccessesPage, AccessesQuery, AmRecord, Arrived, Attention, Changes,
+    ConnectionRecord, Consent, Holding, Intended, LeftoverRecord, Listener, MapRecord, MapsAt,
+    MapsPage, MapsQuery, MoveBegun, MoveRecord, Moving, NewShare, NodeId, NodeRecord, OrStore,
+    Orphan, PendingConnect, Registered, ResealedBatch, SealedRow, Severed, Store,
 };
 
 pub(super) use keys::check_keys;

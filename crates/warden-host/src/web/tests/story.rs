@@ -184,12 +184,13 @@ async fn the_list_as_json_has_the_members_that_are_promised() {
     let (answer, json) = site.get_json("/uma/resources").await;
     assert_eq!(answer.header("content-type"), "application/json");
     assert!(answer.header("vary").contains("Accept"));
+    assert!(json[0]["epoch"].as_u64().is_some_and(|epoch| epoch > 0));
     assert_eq!(
         json,
         serde_json::json!([{
             "uri": ADDRESS, "name": "Address", "resource_id": "r1", "am": AM,
             "scopes": ["delete", "edit", "view"], "state": "active", "subtree": false,
-            "policy_uri": format!("{AM}/policies/r1"),
+            "policy_uri": format!("{AM}/policies/r1"), "epoch": json[0]["epoch"], "spread": "everywhere",
         }])
     );
     let (_, mine) = site
