@@ -16,7 +16,8 @@ pub enum AmPolicy {
     /// These and no others.
     Only(Vec<AmSetting>),
     /// Any AM, within the rules for those that owners bring ([`Outbound`](crate::Outbound)); these are suggested, and
-    /// trusted in their address.
+    /// trusted in their address. What an AM that an owner brings speaks, and how, is told from its metadata where that is
+    /// certain ([`AmClient::detected`](uma_client::AmClient::detected)); where not, it is taken for a strict UMA 2.0 AM.
     Any(Vec<AmSetting>),
 }
 
@@ -47,7 +48,7 @@ impl AmPolicy {
     }
 }
 
-/// An AM that an owner brings: plain UMA 2.0.
+/// An AM that an owner brings: UMA 2.0 to the letter, until its metadata tell otherwise.
 pub(crate) fn brought(issuer: Issuer, rules: &Outbound) -> AmSetting {
     let insecure = rules.is_loopback(issuer.url());
     AmSetting::new(issuer).with_allow_insecure(insecure)
