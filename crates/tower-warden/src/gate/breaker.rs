@@ -122,7 +122,11 @@ impl Breaker {
         let opens = matches!(entry, Entry::Trial(_))
             || (self.failures >= FAILURES && self.sides >= WITNESSES);
         let pause = match retry_after {
-            Some(after) => after.clamp(FIRST_PAUSE, LONGEST_PAUSE),
+            // Said over one token or resource, it may hold for that alone.
+            Some(after) if opens || failure == Failure::Certain => {
+                after.clamp(FIRST_PAUSE, LONGEST_PAUSE)
+            }
+            Some(_) => return,
             // Calls that were under way when it opened don't make it open longer.
             None if is_open || !opens => return,
             None => (FIRST_PAUSE * 2_u32.pow(self.openings.min(5))).min(LONGEST_PAUSE),
@@ -185,7 +189,7 @@ mod tests {
         let mut breaker = Breaker::default();
         for _ in 0..1000 {
             breaker.fail(Entry::Normal, start, met_by(1), None);
-            breaker.fail(Entry::Normal, start, met_by(2), None);
+            breaker.fail(Entry::Normal, start, met_by(2), Some(LONGEST_PAUSE));
             breaker.fail(
                 Entry::Normal,
                 start,
@@ -231,7 +235,13 @@ mod tests {
         let seconds = Duration::from_secs;
         breaker.fail(Entry::Normal, start, CERTAIN, Some(seconds(20)));
         assert_eq!(breaker.enter(start, None), Err(seconds(20)));
-        breaker.fail(Entry::Normal, start, met_by(1), Some(seconds(3600)));
+        breaker.fail(Entry::Normal, start, met_by(1), Some(seconds(25)));
+        assert_eq!(
+            breaker.enter(start, None),
+            Err(seconds(20)),
+            "one alone says nothing"
+        );
+        breaker.fail(Entry::Normal, start, CERTAIN, Some(seconds(3600)));
         assert_eq!(breaker.enter(start, None), Err(LONGEST_PAUSE));
     }
 
