@@ -102,19 +102,19 @@ fn answers_take_room_by_what_they_hold() {
         inactive: 10,
         ..AnswerLimits::default()
     };
-    let answers = Answers::new(limits, clock);
-    let answer = |permissions| Answer {
-        am: 0,
-        key: answers.keys().token("any"),
-        evidence: Evidence::Active(ActiveToken::new(permissions)),
-        stamp: 0,
-        deadline: Instant::now(),
-        deadline_wall: SystemTime::now(),
+    let answers = Arc::new(Answers::new(limits, clock));
+    let map = Arc::new(crate::fake::map("/api/mapped"));
+    let requirement = crate::Requirement::of_method(map, &http::Method::GET);
+    let requirements: Requirements = requirement.unwrap().into();
+    let load = |token: &str| match answers.find(answers.keys().token(token), &requirements) {
+        Found::Flight(_, Some(departure)) => departure,
+        _ => panic!("nobody else asks"),
     };
     let permission = |bytes| {
         let id = uma_client::ResourceId::parse("r").unwrap();
         crate::Permission::new(id, vec!["s".repeat(bytes)])
     };
+    let active = |permissions| Evidence::Active(ActiveToken::new(permissions));
     for (permissions, weight) in [
         (vec![], 1),
         (vec![permission(10)], 1),
@@ -122,23 +122,18 @@ fn answers_take_room_by_what_they_hold() {
         (vec![permission(899)], 2),
         (vec![permission(10_000), permission(10_000)], 20),
     ] {
-        let key = answers.keys().token("any");
-        assert_eq!(weigh(&key, &Arc::new(answer(permissions))), weight);
+        let load = load("any");
+        let answer = Arc::new(load.answer(active(permissions)));
+        assert_eq!(weigh(&load.key, &answer), weight);
     }
     for number in 0..1000 {
-        let key = answers.keys().token(&number.to_string());
-        let large = Arc::new(answer(vec![permission(10_000)]));
-        answers.active.insert(key, large);
-        let inactive = Answer {
-            evidence: Evidence::Inactive,
-            ..answer(vec![])
-        };
-        answers.inactive.insert(key, Arc::new(inactive));
+        load(&format!("large{number}")).land(Ok(active(vec![permission(10_000)])));
+        load(&format!("none{number}")).land(Ok(Evidence::Inactive));
     }
     for cache in [&answers.active, &answers.inactive] {
         cache.run_pending_tasks();
     }
-    assert!(answers.active.weighted_size() <= answers.active_shares.capacity());
+    assert!(answers.active.weighted_size() <= 100);
     assert!((1..=10).contains(&answers.active.entry_count()));
     assert_eq!(answers.inactive.entry_count(), 10);
 }
