@@ -44,10 +44,7 @@ impl Shared {
             }
         };
         let finding = match reach {
-            Reach::Now => match self
-                .maps
-                .find(&Target::new(&self.site, path, head.verb()))
-            {
+            Reach::Now => match self.maps.find(&Target::new(&self.site, path, head.verb())) {
                 Lookup::Ready(found) => {
                     return self.judge_found(head, path, unmapped, trail, found);
                 }

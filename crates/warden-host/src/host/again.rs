@@ -59,7 +59,7 @@ impl Host {
             None if drawn == 0 => Ok(None),
             Some(map) if map.generation == drawn => Ok(None),
             Some(map) if is_as_asked(&map, share) && map.state == RowState::Active => {
-                Ok(Some(self.shared(map)))
+                Ok(Some(self.shared_here(map)))
             }
             Some(map) if is_as_asked(&map, share) => Ok(None),
             _ => Err(changed()),

@@ -68,24 +68,6 @@ impl AnyStore {
     }
 }
 
-#[cfg(test)]
-impl AnyStore {
-    /// Sets the clock that leases go by on, as this store sees it.
-    pub(crate) fn advance(&self, by: Duration) {
-        match self {
-            Self::Sqlite(store) => store.advance(by),
-        }
-    }
-
-    /// Sets the store back to an epoch, as a restored backup would: what was shared later is gone, and forgotten is what
-    /// nodes have said since.
-    pub(crate) async fn set_back(&self, epoch: i64) {
-        match self {
-            Self::Sqlite(store) => store.set_back(epoch).await,
-        }
-    }
-}
-
 impl From<SqliteStore> for AnyStore {
     fn from(store: SqliteStore) -> Self {
         Self::Sqlite(store)

@@ -73,7 +73,12 @@ async fn a_path_is_shared_renamed_and_stopped() {
     in_step(&host, &engine, &am, "Winter [").await;
 
     am.log();
-    assert!(host.stop_sharing(&alice(), PATH).await.unwrap());
+    assert!(
+        host.stop_sharing(&alice(), PATH)
+            .await
+            .unwrap()
+            .was_shared()
+    );
     assert_eq!(get(&engine, PATH).await, 0);
     until(async || am.names("alice").is_empty()).await;
     assert_eq!(am.log(), [format!("DELETE {SETS}/{id}")]);

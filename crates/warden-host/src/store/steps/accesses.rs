@@ -59,7 +59,7 @@ pub(super) async fn accesses_kept(
         .execute(&mut *tx)
         .await
         .or_store()?;
-    tx.commit().await.or_store()
+    tx.commit().await
 }
 
 /// Which rows fit a query: owner, then map and outcome, NULL for any; the earliest time.
