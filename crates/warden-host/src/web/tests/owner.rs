@@ -187,6 +187,8 @@ async fn recent_access_is_shown_filtered_and_taken_away() {
         .shows("4 times")
         .shows("Not known");
     site.clock.advance(Duration::from_secs(3600));
+    // By that clock the store was not heard of for an hour.
+    site.host.inner.follow_once(true).await.unwrap();
     assert_eq!(site.ask(ADDRESS, Some("rpt-canary")).await, 0);
     let page = site.get("/uma/access").await;
     page.shows("<strong>bob</strong>")
