@@ -27,6 +27,7 @@ mod browser;
 mod driver;
 mod focus;
 mod gallery;
+mod hands;
 mod picture;
 mod scene;
 
