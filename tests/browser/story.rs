@@ -82,7 +82,7 @@ async fn tell(scene: &Scene, hands: Hands) {
 
     // Stop, and think better of it.
     hands
-        .take(browser, "link", "Stop sharing: The album summer")
+        .take(browser, "link", "Stop sharing*")
         .await;
     browser.shows("Stop sharing?").await;
     hands.take(browser, "button", "Stop sharing").await;

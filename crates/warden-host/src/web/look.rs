@@ -84,6 +84,15 @@ impl<'a> Shell<'a> {
         }
     }
 
+    /// The link to the pages' own stylesheet.
+    #[allow(
+        clippy::unused_self,
+        reason = "templates reach functions by way of values"
+    )]
+    pub(crate) fn css(&self) -> &'static str {
+        super::assets::css_href()
+    }
+
     /// The banner, unless the page tells of it anyway.
     pub(crate) fn shown_banner(&self) -> Option<&Banner> {
         let tells = [super::connection::PATH, super::problems::PATH].contains(&self.place);

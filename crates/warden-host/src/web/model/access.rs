@@ -27,6 +27,11 @@ pub(crate) struct AccessRow {
 }
 
 impl AccessRow {
+    /// The path in pieces between which a line may break.
+    pub(crate) fn path_parts(&self) -> impl Iterator<Item = &str> {
+        self.path.split_inclusive('/')
+    }
+
     pub(crate) fn of(access: &RecentAccess) -> Self {
         Self {
             when: Moment::of(access.last),

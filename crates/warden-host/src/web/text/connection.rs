@@ -114,20 +114,19 @@ pub(crate) fn move_count(moved: u64, total: u64) -> String {
 pub(crate) const LEFTOVERS: &str = "Still to be deleted elsewhere";
 
 pub(crate) fn leftover(manager: &str, count: u64, stuck: bool) -> String {
-    let things = if count == 1 {
-        "1 entry".to_owned()
+    let still = if count == 1 {
+        format!("{manager} still lists one thing that you no longer share. It lets nobody in.")
     } else {
-        format!("{count} entries")
+        format!(
+            "{manager} still lists {count} things that you no longer share. They let nobody in."
+        )
     };
-    if stuck {
-        format!(
-            "{manager} still lists {things} that you no longer share. They let nobody in. This site may not speak for you there any more: delete them there yourself."
-        )
+    let then = if stuck {
+        "This site may not speak for you there any more, so only you can delete that there."
     } else {
-        format!(
-            "{manager} still lists {things} that you no longer share. They let nobody in; this site is deleting them."
-        )
-    }
+        "This site is deleting that there."
+    };
+    super::sentence(&format!("{still} {then}"))
 }
 
 // Before it bites.

@@ -23,10 +23,10 @@ pub(crate) struct Words {
     pub(crate) you: String,
 }
 
-fn words(title: &str, means: String, itself: &str, you: &str) -> Words {
+fn words(title: &str, means: impl Into<String>, itself: &str, you: &str) -> Words {
     Words {
         title: title.to_owned(),
-        means,
+        means: super::sentence(&means.into()),
         itself: itself.to_owned(),
         you: you.to_owned(),
     }
@@ -80,7 +80,7 @@ pub(crate) fn trouble(trouble: Trouble, manager: &str) -> Option<Words> {
         ),
         Trouble::Damaged => words(
             "What this site has stored is damaged",
-            "It cannot be read any more. Nobody but you gets in.".to_owned(),
+            "It cannot be read any more. Nobody but you gets in.",
             "It leaves it alone, and has told the people who run this site.",
             "Stop sharing it, and share it anew.",
         ),
