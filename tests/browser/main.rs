@@ -13,6 +13,9 @@
 )]
 
 #[allow(dead_code, reason = "shared with the end-to-end tests")]
+#[path = "../end_to_end/am.rs"]
+mod am;
+#[allow(dead_code, reason = "shared with the end-to-end tests")]
 #[path = "../end_to_end/app.rs"]
 mod app;
 #[allow(dead_code, reason = "shared with the end-to-end tests")]

@@ -81,9 +81,7 @@ async fn tell(scene: &Scene, hands: Hands) {
     browser.shows("1 to 1 of 1").await;
 
     // Stop, and think better of it.
-    hands
-        .take(browser, "link", "Stop sharing*")
-        .await;
+    hands.take(browser, "link", "Stop sharing*").await;
     browser.shows("Stop sharing?").await;
     hands.take(browser, "button", "Stop sharing").await;
     browser.shows("It is no longer shared").await;
