@@ -79,6 +79,6 @@ async fn look_at(scene: &Scene, page: &str) -> Vec<String> {
 
 /// What the console says of an answer that is meant to be an error.
 fn is_meant(entry: &str) -> bool {
-    entry.contains("the server responded with a status of 4")
+    (entry.contains("with a status of 4") || entry.contains("with a status of 502"))
         && entry.contains("source: Some(\"network\")")
 }

@@ -111,16 +111,23 @@ async fn looking(scene: &Scene, alice: &Person, see: &impl AsyncFn(&Scene, &'sta
     let album = shared.iter().find(|resource| resource["uri"] == SUMMER);
     admit("carol", alice, album.unwrap()).await;
     let photo = host.at(PHOTO);
-    let token = rpt("carol", &app, &host.am, &app.get(&photo).await).await;
-    app.call("GET", &photo, Some(&token)).await.expect(200);
-    app.call("DELETE", &photo, Some(&token)).await.expect(401);
+    // Each in a second of its own, so that they come in this order.
+    let seen = async |what| {
+        scene.open("/uma/access").await;
+        browser.shows_some_day(what).await;
+    };
     // Somebody who will not let be.
     for _ in 0..5 {
         app.get(&host.at(EMAIL)).await.expect(401);
     }
-    scene.open("/uma/access").await;
-    browser.shows_some_day("Let in").await;
-    browser.shows_some_day("5 times").await;
+    seen("5 times").await;
+    let asked = app.get(&photo).await;
+    seen("The album summer").await;
+    let token = rpt("carol", &app, &host.am, &asked).await;
+    app.call("GET", &photo, Some(&token)).await.expect(200);
+    seen("Let in\n").await;
+    app.call("DELETE", &photo, Some(&token)).await.expect(401);
+    seen("DELETE").await;
     see(scene, "access").await;
     scene.open("/uma/resources").await;
     see(scene, "list").await;
