@@ -8,10 +8,18 @@ use crate::picture;
 use crate::scene::Scene;
 
 /// Pages of which a picture would show nothing that another does not.
-const LEFT_OUT: [&str; 3] = [
-    "panel-signed-out",
+const LEFT_OUT: [&str; 11] = [
     "connect-nothing-chosen",
+    "connection-none",
+    "connection-stays",
+    "host-sign-in-wrong",
+    "list-disconnected",
+    "list-unconnected",
     "not-to-be-shared",
+    "panel-lost",
+    "panel-signed-out",
+    "problems-moving",
+    "stop-everything",
 ];
 /// Pages whose shape on a phone is worth a picture.
 const ON_A_PHONE: [&str; 5] = ["host-home", "list", "access", "resource", "connection"];
@@ -39,14 +47,20 @@ async fn take(scene: &Scene, page: &str, folder: &Path) {
     if LEFT_OUT.contains(&page) {
         return;
     }
-    let phone = ON_A_PHONE.contains(&page).then_some(("-phone", 360));
-    for (kind, width) in [("", 1100)].into_iter().chain(phone) {
-        for scheme in ["light", "dark"] {
-            scene.browser.look(scheme, width).await;
-            let picture = picture::of(scene).await;
-            let file = folder.join(format!("{page}{kind}-{scheme}.png"));
-            std::fs::write(file, picture).unwrap();
-        }
+    let mut looks = vec![("", "light"), ("", "dark")];
+    if ON_A_PHONE.contains(&page) {
+        looks.push(("-phone", "light"));
+    }
+    for (kind, scheme) in looks {
+        let width = match (kind, page.starts_with("panel")) {
+            ("", false) => 1100,
+            ("", true) => 420,
+            _ => 360,
+        };
+        scene.browser.look(scheme, width).await;
+        let picture = picture::of(scene).await;
+        let file = folder.join(format!("{page}{kind}-{scheme}.png"));
+        std::fs::write(file, picture).unwrap();
     }
     scene.browser.look("light", 1100).await;
 }
