@@ -1,6 +1,7 @@
 //! The pages of Host One in Chromium, as people use them.
 //!
 //! Where Chromium and its driver are missing, the tests are skipped, in one line; `WARDEN_BROWSER=1` makes that an error.
+//! `WARDEN_SCREENSHOTS` names a folder for pictures of every page.
 //! `WARDEN_CHROMIUM` and `WARDEN_CHROMEDRIVER` name other programs than those in `PATH`.
 
 #![allow(

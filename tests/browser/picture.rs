@@ -15,6 +15,7 @@ const TIDY: &str = r"
         [/\b\d{4}-\d\d-\d\d\b/g, '2026-05-01'],
         [/\b\d\d:\d\d\b/g, '12:00'],
         [/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '2f1c3a5e-4b6d-4c8e-9a0b-1c2d3e4f5a6b'],
+        [/callback\/[\w-]+/g, 'callback/nIGzYKWbjFxYWKmJ'],
         ...names.map(([name, shown]) => [new RegExp(name.replaceAll('.', '\\.') + '(?!:)', 'g'), shown]),
         ...ports.map(([port, shown]) => [new RegExp(':' + port, 'g'), ':' + shown]),
     ];
