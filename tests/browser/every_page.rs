@@ -25,7 +25,10 @@ async fn is_for_everybody() {
         return;
     };
     let wrong = RefCell::new(Vec::new());
-    let see = async |scene: &Scene, page| wrong.borrow_mut().extend(look_at(scene, page).await);
+    let see = async |scene: &Scene, page| {
+        let found = look_at(scene, page).await;
+        wrong.borrow_mut().extend(found);
+    };
     gallery::walk(&scene, see).await;
     nothing(&wrong.into_inner());
     scene.end().await;
@@ -38,7 +41,10 @@ async fn is_for_everybody_in_trouble_too() {
         return;
     };
     let wrong = RefCell::new(Vec::new());
-    let see = async |scene: &Scene, page| wrong.borrow_mut().extend(look_at(scene, page).await);
+    let see = async |scene: &Scene, page| {
+        let found = look_at(scene, page).await;
+        wrong.borrow_mut().extend(found);
+    };
     gallery::walk_through_trouble(&scene, &mut am, see).await;
     nothing(&wrong.into_inner());
     scene.end().await;
