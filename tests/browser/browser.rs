@@ -135,6 +135,23 @@ impl Browser {
         }
     }
 
+    /// As [`Self::shows`], looking anew each time: for what is written a little later.
+    #[track_caller]
+    pub(crate) fn shows_some_day<'a>(&'a self, wanted: &'a str) -> impl Future<Output = ()> + 'a {
+        let place = std::panic::Location::caller();
+        async move {
+            let begun = Instant::now();
+            while !self.text().await.contains(wanted) {
+                assert!(
+                    begun.elapsed() < PATIENCE,
+                    "{place}: {wanted:?} never comes"
+                );
+                tokio::time::sleep(GLANCE).await;
+                self.page.refresh().await.unwrap();
+            }
+        }
+    }
+
     /// The first thing of a role (`button`, `link`, `textbox`, ...) and a name, once it is there. With a star at its end, the
     /// name begins so.
     #[track_caller]

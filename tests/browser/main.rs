@@ -1,6 +1,7 @@
 //! The pages of Host One in Chromium, as people use them.
 //!
 //! Where Chromium and its driver are missing, the tests are skipped, in one line; `WARDEN_BROWSER=1` makes that an error.
+//! `WARDEN_SCREENSHOTS` names a folder for pictures of every page.
 //! `WARDEN_CHROMIUM` and `WARDEN_CHROMEDRIVER` name other programs than those in `PATH`.
 
 #![allow(
@@ -12,6 +13,9 @@
     reason = "tests"
 )]
 
+#[allow(dead_code, reason = "shared with the end-to-end tests")]
+#[path = "../end_to_end/am.rs"]
+mod am;
 #[allow(dead_code, reason = "shared with the end-to-end tests")]
 #[path = "../end_to_end/app.rs"]
 mod app;
@@ -27,6 +31,7 @@ mod browser;
 mod driver;
 mod focus;
 mod gallery;
+mod hands;
 mod picture;
 mod scene;
 

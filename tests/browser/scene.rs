@@ -1,5 +1,6 @@
 //! A host, its people, and a browser that one of them sits before.
 
+use crate::am::Am;
 use crate::browser::Browser;
 use crate::host::HostOne;
 use crate::person::{Answer, Person};
@@ -24,6 +25,20 @@ impl Scene {
         Self { host, browser }
     }
 
+    /// With an AM of the test's own, and an embedded one beside it.
+    pub(crate) async fn with_am(am: &Am) -> Option<Self> {
+        let browser = Browser::start().await?;
+        let arguments = [
+            "--database",
+            "sqlite::memory:",
+            "--second-am",
+            "--second-am-listen",
+            "127.0.0.1:0",
+        ];
+        let host = HostOne::with_am(&am.issuer, &arguments).await;
+        Some(Self { host, browser })
+    }
+
     pub(crate) async fn end(self) {
         self.browser.end().await;
     }
@@ -43,7 +58,7 @@ impl Scene {
 
     /// Signs in at an AM that has asked for it.
     pub(crate) async fn sign_in_at_am(&self, name: &str) {
-        self.browser.shows("Authorization manager http://").await;
+        self.browser.shows("Development only").await;
         self.browser.fill("Name", name).await;
         self.browser.fill("Password", name).await;
         self.browser.click("button", "Sign in").await;

@@ -1,4 +1,5 @@
-//! The pages: choose an AM, share, see what is shared, stop sharing, and a mini panel to stand beside a resource.
+//! The pages: choose an AM, share, see what is shared and who got at it, stop sharing, leave or move, put right what is wrong,
+//! and a mini panel to stand beside a resource.
 //!
 //! They work without JavaScript, with a keyboard and with a screen reader, in light and dark, from 320 px up. They say what
 //! the host knows, and never claim to know the owner's policy: that is kept at the AM.
@@ -10,13 +11,25 @@
 //! | route | fields | done | not done |
 //! |---|---|---|---|
 //! | `GET /uma/connect` | `return_to` | 200 | - |
-//! | `POST /uma/connect` | `am` (an issuer, or empty and `am_url`), `return_to` | 303 to the AM | 400 nothing chosen; 409 still sharing through another AM; 422 an AM that this host does not work with; 502 not reached or unfit, in one text |
-//! | `GET /uma/callback/{am_key}` | `code`, `state`, `iss`, `error` | 303 back, `notice=connected` | 400 not an answer to what this owner and session began; 403 declined at the AM; 405 for `HEAD`; 502 the AM's trouble |
-//! | `GET /uma/share` | `uri`, `name`, and those of the next row | 200 | 400 no `uri`; 403 not hers; 422 no path, or under no guard |
-//! | `POST /uma/register-resource` | `uri`, `resource_name`; `description`, `icon_uri`, `scopes` (repeatable), `subtree=on`, `return_to` | 303 back, `notice=shared` or `pending` | 303 to `/uma/connect`, which leads back to the filled-in form, without a working connection (409 for JSON); 400 a field is missing; 403 not hers; 409 shared by somebody else; 422 a field cannot be used; 502 the AM did not answer or refused |
-//! | `GET /uma/stop-sharing` | `uri` (repeatable), `return_to` | 200: what will happen | 404 not shared; 400, 403, 422 as above |
-//! | `POST /uma/stop-sharing` | `uri` (repeatable), `return_to` | 303 back, `notice=stopped`, `stopped-several` or `not-shared` | 400 no `uri`, or more than 100; 403 not hers; 422 no path, or under no guard |
-//! | `GET /uma/resources` | `q`, `state` (`protected`, `pending`, `problem`), `am`, `page` | 200: a page of 50, or with `Accept: application/json` all as an array | 400 a field repeated |
+//! | `POST /uma/connect` | `am` (an issuer, or empty and `am_url`), `return_to`; `client_id`, `client_secret` where the AM is connected to so | 303 to the AM, or back with `notice=connected` where nobody has to be asked | 200 or 400 with the form for the client; 400 nothing chosen; 409 still sharing through another AM (leads to `/uma/move`); 422 an AM that this host does not work with; 429 too many new AMs; 502 not reached or unfit, in one text |
+//! | `GET /uma/callback/{am_key}` | `code`, `state`, `iss`, `error` | 303 back, `notice=connected`, `moving` or `moved` | 400 not an answer to what this owner and session began; 403 declined at the AM; 405 for `HEAD`; 502 the AM's trouble |
+//! | `GET /uma/connection` | - | 200: since when, until when, a move, what is left elsewhere | - |
+//! | `GET /uma/disconnect` | - | 200: what will happen | 303 to the connection without one |
+//! | `POST /uma/disconnect` | - | 303 to the connection, `notice=disconnected` | 409 not connected |
+//! | `GET /uma/move` | `am` | 200: what will happen, and the choice | 303 to `/uma/connect` without a connection |
+//! | `POST /uma/move` | as `POST /uma/connect` | 303 to the AM | as there; 409 there already, or on the way to a third |
+//! | `POST /uma/move/cancel` | - | 303 to the connection, `notice=stays` or `not-moving` | - |
+//! | `GET /uma/share` | `uri`, `name`, and those of the next row | 200 | 303 to the resource, if it is shared; 400 no `uri`; 403 not hers; 422 no path, or under no guard |
+//! | `POST /uma/register-resource` | `uri`, `resource_name`; `description`, `icon_uri`, `scopes` (repeatable), `subtree=on`, `generation`, `return_to` | 303 back, `notice=shared`, `saved` or `pending` | 303 to `/uma/connect`, which leads back to the filled-in form, without a working connection (409 for JSON); 400 a field is missing; 403 not hers; 409 shared by somebody else, or changed since `generation`; 422 a field cannot be used; 502 the AM did not answer or refused |
+//! | `GET /uma/edit` | `uri` | 200: the form of the row before, filled in | 303 to the resource if it is not shared; as there |
+//! | `GET /uma/stop-sharing` | `uri` (repeatable) or `all=on`, `return_to` | 200: what will happen | 404 not shared; 400, 403, 422 as above |
+//! | `POST /uma/stop-sharing` | `uri` (repeatable, each with its `generation` or none) or `all=on`, `return_to` | 303 back, `notice=stopped`, `stopped-several` or `not-shared` | 400 no `uri`, or more than 100; 403 not hers; 409 changed since; 422 no path, or under no guard |
+//! | `POST /uma/share-again` | `uri` (repeatable), `return_to` | 303 back, `notice=shared` or `pending` | 303 to `/uma/connect`; 400 no `uri`; 404 not known how it was shared; as for sharing |
+//! | `GET /uma/resources` | `q`, `state` (`protected`, `pending`, `problem`), `am`, `page` | 200: a page of 50, or with `Accept: application/json` of 200 as an array, with `Link` to the next | 400 a field repeated |
+//! | `GET /uma/resource` | `uri`, `return_to` | 200: what is shared there and who got at it, or that it is not shared | 400, 403, 422 as above |
+//! | `GET /uma/access` | `uri`, `show` (`allowed`, `refused`), `page` | 200: a page of 50, or JSON as the next row | 404 `uri` is not shared |
+//! | `GET /uma/access.csv`, `/uma/access.json` | `uri`, `show` | 200: all that is kept | as above |
+//! | `GET /uma/problems` | - | 200 | - |
 //! | `GET /internal/uma_mini_panel` | `uri`, `name`, `return_to`, `fragment=1` | 200 | 400, 403, 422 as above, in the panel |
 //! | `GET /uma/assets/warden.css` | - | 200, 304 | - |
 //! | `GET /uma/scopes/{scope}` | - | 200: the description of a scope, for AMs (`application/uma-scope+json`); nobody need be signed in | 404 no scope |
@@ -38,7 +51,8 @@
 //!   one click away, so name no site there that you do not trust; stopping leads out of the frame to a page that asks.
 //! * `Cache-Control: no-store`, `X-Content-Type-Options: nosniff`, `Referrer-Policy: same-origin` and a
 //!   `Content-Security-Policy` without scripts on all pages.
-//! * Links to an AM are https (http only for an AM that is itself met over http), open a new tab, and pass no opener.
+//! * Links to an AM lead to its own origin, over https (http only for an AM that is itself met over http), open a new tab,
+//!   and pass no opener.
 //!
 //! # The mini panel
 //!

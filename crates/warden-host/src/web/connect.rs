@@ -188,7 +188,7 @@ async fn begin(pages: &Pages, request: Request, aim: Aim) -> Response {
     };
     let wish = match aim {
         Aim::Connect => visit.wish(),
-        Aim::Move => ReturnPath::parse(connection::PATH),
+        Aim::Move => ReturnPath::parse(connection::MOVE_BACK),
     };
     let Some(me) = &visit.signed_in else {
         let back = returns::with_query(
@@ -231,10 +231,7 @@ async fn begin(pages: &Pages, request: Request, aim: Aim) -> Response {
     };
     match begun {
         // Nobody had to be asked: the way back is the only way there is.
-        Ok(_) if how == ConnectBy::Host => {
-            let code = came_to(pages, &me.owner, aim == Aim::Move).await;
-            see_other(&returns::with_notice(back.as_str(), code))
-        }
+        Ok(_) if how == ConnectBy::Host => see_other(&arrived(pages, &me.owner, &back).await),
         Ok(url) => see_other(url.as_str()),
         Err(error) => not_begun(pages, &visit, &me.owner, &form, aim, error).await,
     }
@@ -329,10 +326,7 @@ async fn by_client(
     };
     let client = ClientCredentials::basic(form.client_id.as_str(), secret);
     match pages.host().connect_with(owner, issuer, client).await {
-        Ok(()) => {
-            let code = came_to(pages, owner, aim == Aim::Move).await;
-            see_other(&returns::with_notice(back.as_str(), code))
-        }
+        Ok(()) => see_other(&arrived(pages, owner, back).await),
         Err(error) => {
             let failure = Failure::from(error);
             if visit.wants_json || !failure.is_about_the_form() {
@@ -450,13 +444,16 @@ async fn fill(
     Ok(response)
 }
 
-/// What to say when the owner is back from an AM.
-async fn came_to(pages: &Pages, owner: &OwnerId, moves: bool) -> &'static str {
-    match pages.host().moving(owner).await {
-        Ok(Some(_)) => "moving",
-        _ if moves => "moved",
-        _ => "connected",
+/// Where an owner goes who is back from an AM, and what is said there.
+async fn arrived(pages: &Pages, owner: &OwnerId, back: &ReturnPath) -> String {
+    if back.as_str() != connection::MOVE_BACK {
+        return returns::with_notice(back.as_str(), "connected");
     }
+    let code = match pages.host().moving(owner).await {
+        Ok(Some(_)) => "moving",
+        _ => "moved",
+    };
+    returns::with_notice(connection::PATH, code)
 }
 
 /// The path that the share form at `wish` is about.
@@ -492,16 +489,7 @@ pub(crate) async fn callback(
         .finish_connect(&me.owner, &me.session, &am_key, answer)
         .await;
     match finished {
-        Ok(back) => {
-            // Moves come back to the page of the connection, as nothing else does that has one already.
-            let had = visit.connection.as_ref().ok().and_then(Option::as_ref);
-            let now = pages.host().connection(&me.owner).await.ok().flatten();
-            let moved = had
-                .zip(now.as_ref())
-                .is_some_and(|(had, now)| had.issuer != now.issuer);
-            let code = came_to(&pages, &me.owner, moved).await;
-            see_other(&returns::with_notice(back.as_str(), code))
-        }
+        Ok(back) => see_other(&arrived(&pages, &me.owner, &back).await),
         Err(error) => {
             let kind = error.kind();
             let mut failure = Failure::from(error).with_next(PATH, text::CONNECT_AGAIN);

@@ -17,6 +17,8 @@ use crate::{Connection, Leftover, ResourceQuery};
 pub(crate) const PATH: &str = "/uma/connection";
 pub(crate) const DISCONNECT_PATH: &str = "/uma/disconnect";
 pub(crate) const MOVE_PATH: &str = "/uma/move";
+/// Where a move comes back to: the page of the connection, told apart from those who connect.
+pub(crate) const MOVE_BACK: &str = "/uma/connection?after=move";
 pub(crate) const CANCEL_PATH: &str = "/uma/move/cancel";
 
 /// Something that is still to be deleted at an AM.

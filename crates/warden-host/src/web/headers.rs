@@ -7,6 +7,10 @@ use http::header::{
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 
+/// Keeps the pages, and what can be downloaded, out of other sites' pages (Fetch standard).
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-resource-policy");
+
 /// What a page may load, where its forms may go, and who may frame it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Policy {
@@ -81,6 +85,7 @@ pub(crate) fn protect(mut response: Response, stylesheet: Option<&str>) -> Respo
     let headers = response.headers_mut();
     put(headers, X_CONTENT_TYPE_OPTIONS, "nosniff");
     put(headers, REFERRER_POLICY, "same-origin");
+    put(headers, CROSS_ORIGIN_RESOURCE_POLICY, "same-origin");
     put(headers, CACHE_CONTROL, "no-store");
     response
 }

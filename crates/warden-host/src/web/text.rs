@@ -118,7 +118,7 @@ pub(crate) fn edit_heading(name: &str) -> String {
 
 pub(crate) const EDIT_SAVE: &str = "Save";
 pub(crate) const EDIT_HINT: &str = "If you change the actions, your manager is told first; nobody else gets in until it has answered. The rules that you set there stay.";
-pub(crate) const CHANGED_TEXT: &str = "It was changed in another window or on another device since this page was drawn. Nothing was done yet. Above you see how it is now; below is what you entered.";
+pub(crate) const CHANGED_TEXT: &str = "It was changed in another window or on another device since this page was drawn. Nothing was done yet. Below you see how it is now, and then what you entered.";
 pub(crate) const CHANGED_GONE: &str = "It was changed in another window or on another device since this page was drawn, and is not shared now. Nothing was done. Below is what you entered.";
 pub(crate) const CHANGED_NOW: &str = "How it is now";
 pub(crate) const CHANGED_YOURS: &str = "What you entered";

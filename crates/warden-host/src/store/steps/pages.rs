@@ -65,6 +65,8 @@ pub(super) async fn maps_page(
         .await
         .or_store()?
     };
+    // What is not there need not be looked for a second time.
+    let limit = if matching == 0 { 0 } else { query.limit };
     let rows: Vec<RawMap> = bound!(
         sqlx::query_as(concat!(
             "SELECT ",
@@ -78,7 +80,7 @@ pub(super) async fn maps_page(
         &key,
         standing
     )
-    .bind(i64::from(query.limit))
+    .bind(i64::from(limit))
     .bind(i64::try_from(query.offset).unwrap_or(i64::MAX))
     .fetch_all(&mut *tx)
     .await

@@ -23,10 +23,10 @@ pub(crate) struct Words {
     pub(crate) you: String,
 }
 
-fn words(title: &str, means: &str, itself: &str, you: &str) -> Words {
+fn words(title: &str, means: impl Into<String>, itself: &str, you: &str) -> Words {
     Words {
         title: title.to_owned(),
-        means: super::sentence(means),
+        means: super::sentence(&means.into()),
         itself: itself.to_owned(),
         you: you.to_owned(),
     }
@@ -38,7 +38,7 @@ pub(crate) fn trouble(trouble: Trouble, manager: &str) -> Option<Words> {
         Trouble::Registering => return None,
         Trouble::Failing => words(
             "Being protected takes longer than it should",
-            &format!(
+            format!(
                 "{manager} has not confirmed it yet. It is protected already: nobody but you gets in until it has."
             ),
             "It tries again by itself, after a few seconds at first, then less often, at least every hour.",
@@ -46,19 +46,19 @@ pub(crate) fn trouble(trouble: Trouble, manager: &str) -> Option<Words> {
         ),
         Trouble::Suspect => words(
             "Your manager does not know it",
-            &format!("{manager} said that it does not know this. Nobody but you gets in."),
+            format!("{manager} said that it does not know this. Nobody but you gets in."),
             "It looks whether it is there after all. If so, all is as before; if it is gone, you are told here.",
             "Wait a moment. If you have deleted it there on purpose, stop sharing it here.",
         ),
         Trouble::Lost => words(
             "It is gone at your manager",
-            &format!("It was deleted at {manager}, or lost there. Nobody but you gets in."),
+            format!("It was deleted at {manager}, or lost there. Nobody but you gets in."),
             "Nothing: it could be that you wanted it so.",
             "Share it again, and set your rules for it there anew; or stop sharing it.",
         ),
         Trouble::OutOfStep => words(
             "Your manager shows an older name",
-            &format!(
+            format!(
                 "Your rules at {manager} hold. It has not taken the latest name or description yet."
             ),
             "It tells the manager again by itself.",
@@ -66,13 +66,13 @@ pub(crate) fn trouble(trouble: Trouble, manager: &str) -> Option<Words> {
         ),
         Trouble::Withheld => words(
             "Closed since you have disconnected",
-            &format!("You have disconnected from {manager}. Nobody but you gets in."),
+            format!("You have disconnected from {manager}. Nobody but you gets in."),
             "Nothing: it may not speak for you there any more.",
             "Connect again, and all is as before; or move to another manager; or stop sharing.",
         ),
         Trouble::AmNotServed => words(
             "This site no longer works with your manager",
-            &format!(
+            format!(
                 "The people who run this site have ended working with {manager}. Nobody but you gets in."
             ),
             "Nothing, unless they take it back.",
@@ -90,7 +90,7 @@ pub(crate) fn trouble(trouble: Trouble, manager: &str) -> Option<Words> {
 pub(crate) fn consent_problem(manager: &str) -> Words {
     words(
         "Your consent is needed",
-        &format!(
+        format!(
             "{manager} no longer lets this site speak for you. Others are refused, whatever your rules there say."
         ),
         "Nothing: only you can consent.",
@@ -101,7 +101,7 @@ pub(crate) fn consent_problem(manager: &str) -> Words {
 pub(crate) fn disconnected_problem(manager: &str) -> Words {
     words(
         "You have disconnected",
-        &format!(
+        format!(
             "This site no longer speaks for you at {manager}. Nobody but you gets at what you share."
         ),
         "Nothing.",
@@ -112,7 +112,7 @@ pub(crate) fn disconnected_problem(manager: &str) -> Words {
 pub(crate) fn ending_problem(manager: &str, day: &str, left: &str) -> Words {
     words(
         "Your connection ends soon",
-        &format!(
+        format!(
             "Your connection to {manager} ends on {day}, {left}. Until then all is well; after that nobody else gets in."
         ),
         "It cannot prolong this connection by itself.",
@@ -123,7 +123,7 @@ pub(crate) fn ending_problem(manager: &str, day: &str, left: &str) -> Words {
 pub(crate) fn away_problem(manager: &str) -> Words {
     words(
         "Your manager cannot be reached",
-        &format!(
+        format!(
             "This site could not reach {manager} the last time it tried. Whoever was let in a moment ago may go on for a few seconds; all others are refused."
         ),
         "It tries again by itself, after a second at first, then less often, at least every five minutes.",
@@ -134,7 +134,7 @@ pub(crate) fn away_problem(manager: &str) -> Words {
 pub(crate) fn move_problem(to: &str, why: &str) -> Words {
     words(
         "The move does not go on",
-        &format!("{why} Your manager until now decides, as before."),
+        format!("{why} Your manager until now decides, as before."),
         "It tries again by itself.",
         &format!("Wait, or give up the move to {to}."),
     )
@@ -143,7 +143,7 @@ pub(crate) fn move_problem(to: &str, why: &str) -> Words {
 pub(crate) fn leftover_problem(manager: &str, count: u64) -> Words {
     words(
         "Something is left at a former manager",
-        &super::leftover(manager, count, true),
+        super::leftover(manager, count, true),
         "Nothing: it may not speak for you there any more.",
         "Delete it there yourself, or leave it: it lets nobody in.",
     )
