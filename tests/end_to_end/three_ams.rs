@@ -280,7 +280,13 @@ async fn three_owners_at_three_ams_and_nothing_crosses() {
     }
     // One stops: the others go on.
     let owner = OwnerId::new(ats[1].person);
-    assert!(site.host.stop_sharing(&owner, &ats[1].path).await.unwrap());
+    assert!(
+        site.host
+            .stop_sharing(&owner, &ats[1].path)
+            .await
+            .unwrap()
+            .was_shared()
+    );
     site.host.reconcile().await.unwrap();
     assert!(ats[1].am.script.list_resources("bob").is_empty());
     let url = format!("{}{}", site.url, ats[1].path);
