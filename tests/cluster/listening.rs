@@ -134,7 +134,7 @@ async fn l_04_behind_a_pooler_in_transaction_mode_nodes_go_on_by_asking() {
     };
     let setup = Setup {
         by: Some(pooler.port),
-        query: "pooled=true",
+        query: pooler.query,
         ..Setup::default()
     };
     let cluster = Cluster::on(&server, setup).await;
@@ -154,6 +154,7 @@ async fn l_04_behind_a_pooler_in_transaction_mode_nodes_go_on_by_asking() {
     }
     for node in &cluster.nodes {
         let log = node.host.log();
+        assert!(log.contains("poll only"), "{log}");
         assert!(!log.contains("can't be followed"), "{log}");
         assert!(!log.contains("prepared statement"), "{log}");
     }

@@ -16,7 +16,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 pub(super) async fn bring_up_to_date(options: &PgConnectOptions) -> Result<(), Error> {
     let mut connection = connect(options).await?;
     let encoding: String = sqlx::query_scalar("SHOW server_encoding")
-        .fetch_one(&mut connection)
+        .fetch_one(&mut *connection.begin().await.or_store()?)
         .await
         .or_store()?;
     if !matches!(encoding.as_str(), "UTF8" | "utf8") {
@@ -56,7 +56,7 @@ async fn connect(options: &PgConnectOptions) -> Result<PgConnection, Error> {
 async fn is_up_to_date(connection: &mut PgConnection, migrator: &Migrator) -> Result<bool, Error> {
     let applied: Result<Vec<(i64, Vec<u8>, bool)>, sqlx::Error> =
         sqlx::query_as("SELECT version, checksum, success FROM warden_migrations ORDER BY version")
-            .fetch_all(connection)
+            .fetch_all(&mut *connection.begin().await.or_store()?)
             .await;
     let applied = match applied {
         Ok(applied) => applied,

@@ -51,7 +51,7 @@ fn enforced(rows: Vec<RawEnforced>) -> Vec<EnforcedRecord> {
 
 pub(super) async fn epoch(store: &Backend) -> Result<i64, Error> {
     sqlx::query_scalar(EPOCH)
-        .fetch_one(store.reader())
+        .fetch_one(&mut *store.begin_read().await?)
         .await
         .or_store()
 }
@@ -122,7 +122,7 @@ pub(super) async fn map_at(
     site: &Site,
     path_key: &str,
 ) -> Result<Option<MapRecord>, Error> {
-    let mut connection = store.reader().acquire().await.or_store()?;
+    let mut connection = store.begin_read().await?;
     at_path(&mut connection, site, path_key).await
 }
 
@@ -131,7 +131,7 @@ pub(super) async fn maps_of(store: &Backend, owner: &OwnerId) -> Result<Vec<MapR
         "WHERE m.owner = $1 ORDER BY m.path_key, m.site"
     ))
     .bind(owner.as_str())
-    .fetch_all(store.reader())
+    .fetch_all(&mut *store.begin_read().await?)
     .await
     .or_store()?;
     Ok(records(rows))
@@ -149,7 +149,7 @@ pub(super) async fn ams_due(store: &Backend, now: i64) -> Result<Vec<Issuer>, Er
         ") ORDER BY a.issuer"
     ))
     .bind(now)
-    .fetch_all(store.reader())
+    .fetch_all(&mut *store.begin_read().await?)
     .await
     .or_store()?;
     Ok(issuers
@@ -176,7 +176,7 @@ pub(super) async fn maps_due(
     .bind(am_key(issuer))
     .bind(now)
     .bind(i64::from(limit))
-    .fetch_all(store.reader())
+    .fetch_all(&mut *store.begin_read().await?)
     .await
     .or_store()?;
     let mut maps = records(rows);
@@ -210,7 +210,7 @@ pub(super) async fn orphans_due(
     .bind(am_key(issuer))
     .bind(now)
     .bind(i64::from(limit))
-    .fetch_all(store.reader())
+    .fetch_all(&mut *store.begin_read().await?)
     .await
     .or_store()?;
     Ok(rows
@@ -244,7 +244,7 @@ pub(super) async fn holdings(
     )
     .bind(&key)
     .bind(owner)
-    .fetch_all(store.reader())
+    .fetch_all(&mut *store.begin_read().await?)
     .await
     .or_store()?;
     Ok(rows
@@ -276,7 +276,7 @@ pub(super) async fn sharing_owners(
     )
     .bind(after)
     .bind(i64::from(limit))
-    .fetch_all(store.reader())
+    .fetch_all(&mut *store.begin_read().await?)
     .await
     .or_store()?;
     Ok(owners.into_iter().map(OwnerId::new).collect())
