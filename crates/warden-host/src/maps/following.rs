@@ -211,7 +211,9 @@ impl Shared {
             Held::Snapshot(index) => {
                 let all = in_time(ALL_LIMIT, self.store.changes_since(0)).await?;
                 let ams = EnforcedAms::of(&all.maps, &self.store, &self.ams).await?;
-                let maps = all.maps.iter().filter_map(|record| ams.map(record));
+                // Each record is given up as its map is made: there may be many.
+                let records = all.maps.into_iter();
+                let maps = records.filter_map(|record| ams.map(&record));
                 index.store(Arc::new(MapIndex::default().changed([], maps)));
                 self.applied.store(all.epoch, Ordering::SeqCst);
                 all.epoch

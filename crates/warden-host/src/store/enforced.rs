@@ -10,7 +10,7 @@ use crate::store::{EnforcedRecord, RowState};
 
 #[derive(sqlx::FromRow)]
 pub(super) struct RawEnforced {
-    id: i64,
+    pub(super) id: i64,
     site: String,
     path_key: String,
     subtree: bool,

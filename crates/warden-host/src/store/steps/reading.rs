@@ -1,11 +1,12 @@
 //! What is read.
 
+use sqlx::Database;
 use tower_warden::{MapId, OwnerId, Site};
 use uma_client::{Issuer, ResourceId};
 
 use super::nodes::purge_of;
 use super::rows::at_path;
-use super::{Backend, OrStore as _, texts_in};
+use super::{Backend, Db, OrStore as _, texts_in};
 use crate::Error;
 use crate::am_key::am_key;
 use crate::store::enforced::{RawEnforced, Reader};
@@ -72,15 +73,15 @@ pub(super) async fn changes_since(store: &Backend, epoch: i64) -> Result<Changes
     if now == epoch || changes.forgotten {
         return Ok(changes);
     }
-    let rows = sqlx::query_as(select_enforced!(
-        "WHERE m.changed_epoch > $1 AND (m.state <> 'tombstone' OR $1 > 0)"
-    ))
-    .bind(epoch)
-    .fetch_all(&mut *tx)
-    .await
-    .or_store()?;
-    changes.maps = enforced(rows);
-    if epoch > 0 {
+    if epoch == 0 {
+        changes.maps = all_enforced(&mut tx).await?;
+    } else {
+        let rows = sqlx::query_as(select_enforced!("WHERE m.changed_epoch > $1"))
+            .bind(epoch)
+            .fetch_all(&mut *tx)
+            .await
+            .or_store()?;
+        changes.maps = enforced(rows);
         let purges: Vec<(String, String)> =
             sqlx::query_as("SELECT kind, what FROM warden_purge WHERE epoch > $1 ORDER BY epoch")
                 .bind(epoch)
@@ -90,6 +91,29 @@ pub(super) async fn changes_since(store: &Backend, epoch: i64) -> Result<Changes
         changes.purges = purges.into_iter().map(purge_of).collect();
     }
     Ok(changes)
+}
+
+/// All maps but tombstones, some at a time: as rows they take several times the memory.
+async fn all_enforced(tx: &mut <Db as Database>::Connection) -> Result<Vec<EnforcedRecord>, Error> {
+    const AT_ONCE: i64 = 20_000;
+    let mut read = Reader::default();
+    let mut maps = Vec::new();
+    let mut last = i64::MIN;
+    loop {
+        let rows: Vec<RawEnforced> = sqlx::query_as(select_enforced!(
+            "WHERE m.id > $1 AND m.state <> 'tombstone' ORDER BY m.id LIMIT $2"
+        ))
+        .bind(last)
+        .bind(AT_ONCE)
+        .fetch_all(&mut *tx)
+        .await
+        .or_store()?;
+        let Some(end) = rows.last() else {
+            return Ok(maps);
+        };
+        last = end.id;
+        maps.extend(rows.into_iter().filter_map(|row| read.record(row)));
+    }
 }
 
 pub(super) async fn maps_at(
