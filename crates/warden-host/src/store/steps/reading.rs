@@ -1,6 +1,6 @@
 //! What is read.
 
-use sqlx::Database;
+use sqlx::{Database, Row as _};
 use tower_warden::{MapId, OwnerId, Site};
 use uma_client::{Issuer, ResourceId};
 
@@ -43,11 +43,41 @@ macro_rules! select_enforced {
 
 const EPOCH: &str = "SELECT value FROM warden_epoch WHERE id = 1";
 
-fn enforced(rows: Vec<RawEnforced>) -> Vec<EnforcedRecord> {
-    let mut read = Reader::default();
-    rows.into_iter()
-        .filter_map(|row| read.record(row))
-        .collect()
+/// A row of [`select_enforced`].
+fn raw_enforced(row: &<Db as Database>::Row) -> Result<RawEnforced<'_>, sqlx::Error> {
+    Ok(RawEnforced {
+        id: row.try_get(0)?,
+        site: row.try_get(1)?,
+        path_key: row.try_get(2)?,
+        subtree: row.try_get(3)?,
+        owner: row.try_get(4)?,
+        issuer: row.try_get(5)?,
+        resource_id: row.try_get(6)?,
+        scopes: row.try_get(7)?,
+        state: row.try_get(8)?,
+        withheld: row.try_get(9)?,
+    })
+}
+
+/// Reads rows into records, and gives the id of the last.
+fn read_enforced(
+    read: &mut Reader,
+    rows: &[<Db as Database>::Row],
+    records: &mut Vec<EnforcedRecord>,
+) -> Result<Option<i64>, Error> {
+    let mut last = None;
+    for row in rows {
+        let row = raw_enforced(row).or_store()?;
+        last = Some(row.id);
+        records.extend(read.record(&row));
+    }
+    Ok(last)
+}
+
+fn enforced(rows: &[<Db as Database>::Row]) -> Result<Vec<EnforcedRecord>, Error> {
+    let mut records = Vec::with_capacity(rows.len());
+    read_enforced(&mut Reader::default(), rows, &mut records)?;
+    Ok(records)
 }
 
 pub(super) async fn epoch(store: &Backend) -> Result<i64, Error> {
@@ -76,12 +106,12 @@ pub(super) async fn changes_since(store: &Backend, epoch: i64) -> Result<Changes
     if epoch == 0 {
         changes.maps = all_enforced(&mut tx).await?;
     } else {
-        let rows = sqlx::query_as(select_enforced!("WHERE m.changed_epoch > $1"))
+        let rows = sqlx::query(select_enforced!("WHERE m.changed_epoch > $1"))
             .bind(epoch)
             .fetch_all(&mut *tx)
             .await
             .or_store()?;
-        changes.maps = enforced(rows);
+        changes.maps = enforced(&rows)?;
         let purges: Vec<(String, String)> =
             sqlx::query_as("SELECT kind, what FROM warden_purge WHERE epoch > $1 ORDER BY epoch")
                 .bind(epoch)
@@ -100,7 +130,7 @@ async fn all_enforced(tx: &mut <Db as Database>::Connection) -> Result<Vec<Enfor
     let mut maps = Vec::new();
     let mut last = i64::MIN;
     loop {
-        let rows: Vec<RawEnforced> = sqlx::query_as(select_enforced!(
+        let rows = sqlx::query(select_enforced!(
             "WHERE m.id > $1 AND m.state <> 'tombstone' ORDER BY m.id LIMIT $2"
         ))
         .bind(last)
@@ -108,11 +138,10 @@ async fn all_enforced(tx: &mut <Db as Database>::Connection) -> Result<Vec<Enfor
         .fetch_all(&mut *tx)
         .await
         .or_store()?;
-        let Some(end) = rows.last() else {
-            return Ok(maps);
-        };
-        last = end.id;
-        maps.extend(rows.into_iter().filter_map(|row| read.record(row)));
+        match read_enforced(&mut read, &rows, &mut maps)? {
+            Some(end) => last = end,
+            None => return Ok(maps),
+        }
     }
 }
 
@@ -126,7 +155,7 @@ pub(super) async fn maps_at(
         .fetch_one(&mut *tx)
         .await
         .or_store()?;
-    let rows = sqlx::query_as(concat!(
+    let rows = sqlx::query(concat!(
         select_enforced!("WHERE m.site = $1 AND m.state <> 'tombstone' AND m.path_key IN "),
         texts_in!("$2")
     ))
@@ -137,7 +166,7 @@ pub(super) async fn maps_at(
     .or_store()?;
     Ok(MapsAt {
         epoch,
-        maps: enforced(rows),
+        maps: enforced(&rows)?,
     })
 }
 
