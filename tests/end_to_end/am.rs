@@ -20,6 +20,7 @@ impl Am {
 
     /// One that speaks a dialect.
     pub(crate) async fn speaking(dialect: Dialect) -> Self {
+        warden_canary::planted("secrets of warden-am, before host-one");
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let issuer = format!("http://{}", listener.local_addr().unwrap());
         let am = WardenAm::builder(&issuer)
@@ -28,6 +29,7 @@ impl Am {
             .user("bob", "bob")
             .user("carol", "carol")
             .client(ClientSpec::new("app"))
+            .secret_prefix(warden_canary::MARK)
             .build()
             .unwrap();
         let mut this = Self {

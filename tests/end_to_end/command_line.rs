@@ -56,6 +56,21 @@ async fn what_is_wrong_is_one_clear_line() {
         in_use.contains(&address) && in_use.contains("--am-listen"),
         "{in_use}"
     );
+    let in_use = complaint(&[
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--am-listen",
+        "127.0.0.1:0",
+        "--second-am",
+        "--second-am-listen",
+        &address,
+    ])
+    .await;
+    assert!(
+        in_use.contains(&address) && in_use.contains("--second-am-listen"),
+        "{in_use}"
+    );
 
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let nobody = format!("http://{}", free.local_addr().unwrap());

@@ -1,6 +1,8 @@
 //! Host One as a process of its own.
 
+use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -12,8 +14,12 @@ const LOG: &str = "host-one.log";
 pub(crate) struct HostOne {
     pub(crate) url: String,
     pub(crate) am: String,
+    /// Of a host that was started with `--second-am`.
+    pub(crate) second_am: Option<String>,
     child: Child,
     folder: TempDir,
+    /// Where it logs instead of on stderr.
+    log: Option<PathBuf>,
 }
 
 pub(crate) struct Ended {
@@ -33,6 +39,25 @@ fn command(folder: &TempDir, arguments: &[&str]) -> Command {
         .stderr(Stdio::piped())
         .kill_on_drop(true);
     command
+}
+
+/// The file that a process logs to when leaks are searched for.
+fn collected() -> Option<PathBuf> {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let name = format!("host-one-{}-{number}.log", std::process::id());
+    warden_canary::folder().map(|folder| folder.join(name))
+}
+
+/// What a process has logged.
+async fn written(child: &mut Child, collected: Option<PathBuf>) -> String {
+    if let Some(file) = collected {
+        return std::fs::read_to_string(file).unwrap();
+    }
+    let mut log = String::new();
+    let mut stderr = child.stderr.take().unwrap();
+    stderr.read_to_string(&mut log).await.unwrap();
+    log
 }
 
 /// Runs the program to its end.
@@ -64,6 +89,17 @@ impl HostOne {
         Self::start(TempDir::new().unwrap(), &all).await
     }
 
+    /// With two embedded AMs.
+    pub(crate) async fn two_ams(arguments: &[&str]) -> Self {
+        let mut all = vec!["--second-am", "--second-am-listen", "127.0.0.1:0"];
+        all.extend_from_slice(arguments);
+        Self::embedded(&all).await
+    }
+
+    pub(crate) fn second_am(&self) -> &str {
+        self.second_am.as_deref().expect("a second AM")
+    }
+
     /// With an AM elsewhere.
     pub(crate) async fn with_am(issuer: &str, arguments: &[&str]) -> Self {
         let mut all = vec![
@@ -78,45 +114,54 @@ impl HostOne {
     }
 
     pub(crate) async fn start(folder: TempDir, arguments: &[&str]) -> Self {
-        let command = command(&folder, arguments);
-        Self::ready(folder, command).await
+        let mut command = command(&folder, arguments);
+        let log = collected();
+        if let Some(log) = &log {
+            command
+                .env("RUST_LOG", "trace")
+                .stderr(std::fs::File::create(log).unwrap());
+        }
+        Self::ready(folder, command, log).await
     }
 
     /// As [`HostOne::start`], with what it logs in a file of its folder: nobody has to read along.
     #[allow(dead_code, reason = "for tests of several nodes")]
     pub(crate) async fn start_logging(folder: TempDir, arguments: &[&str], filter: &str) -> Self {
         let mut command = command(&folder, arguments);
-        let log = std::fs::OpenOptions::new()
+        let log = folder.path().join("host-one.log");
+        let file = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
-            .open(folder.path().join(LOG))
+            .open(&log)
             .unwrap();
-        command.env("RUST_LOG", filter).stderr(log);
-        Self::ready(folder, command).await
+        command.env("RUST_LOG", filter).stderr(file);
+        Self::ready(folder, command, Some(log)).await
     }
 
-    async fn ready(folder: TempDir, mut command: Command) -> Self {
+    async fn ready(folder: TempDir, mut command: Command, log: Option<PathBuf>) -> Self {
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let ready = tokio::time::timeout(Duration::from_secs(30), lines.next_line()).await;
         let Ok(Ok(Some(line))) = ready else {
-            let mut log = String::new();
             child.kill().await.unwrap();
-            match child.stderr.take() {
-                Some(mut stderr) => drop(stderr.read_to_string(&mut log).await.unwrap()),
-                None => log = std::fs::read_to_string(folder.path().join(LOG)).unwrap(),
-            }
+            let log = written(&mut child, log).await;
             panic!("host-one was not ready: {log}");
         };
         let (url, am) = line
             .strip_prefix("host-one ready: host=")
             .and_then(|rest| rest.split_once(" am="))
             .unwrap_or_else(|| panic!("not the ready line: {line}"));
+        let (am, second_am) = match am.split_once(" second-am=") {
+            Some((am, second)) => (am, Some(second.to_owned())),
+            None => (am, None),
+        };
         Self {
             url: url.to_owned(),
             am: am.to_owned(),
+            second_am,
             child,
             folder,
+            log,
         }
     }
 
@@ -132,7 +177,7 @@ impl HostOne {
     /// What it has logged so far, if that goes to a file.
     #[allow(dead_code, reason = "for tests of several nodes")]
     pub(crate) fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join(LOG)).unwrap()
+        std::fs::read_to_string(self.log.as_ref().unwrap()).unwrap()
     }
 
     /// SIGTERM; its exit code, what it logged, and the folder that it wrote to.
@@ -140,10 +185,11 @@ impl HostOne {
         let id = self.child.id().unwrap().to_string();
         let kill = Command::new("kill").arg(id).status().await.unwrap();
         assert!(kill.success());
-        let mut log = String::new();
-        if let Some(mut stderr) = self.child.stderr.take() {
-            stderr.read_to_string(&mut log).await.unwrap();
+        let file = self.log.take();
+        if file.is_some() {
+            self.child.wait().await.unwrap();
         }
+        let log = written(&mut self.child, file).await;
         let ended = tokio::time::timeout(Duration::from_secs(20), self.child.wait());
         let code = ended.await.expect("it ends").unwrap().code();
         (code, log, self.folder)

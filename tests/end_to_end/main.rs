@@ -10,6 +10,7 @@
 )]
 
 mod am;
+mod app;
 mod command_line;
 mod cross_origin;
 mod faults;
@@ -21,3 +22,4 @@ mod person;
 mod restart;
 mod story;
 mod three_ams;
+mod two_ams;

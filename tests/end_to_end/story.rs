@@ -1,39 +1,13 @@
 //! The whole story over sockets: share, guard, ticket, policy, RPT, access, stop.
 
 use serde_json::Value;
-use uma_client::{
-    AmClient, ClientCredentials, Exchange, Issuer, Requester, Secret, Ticket, TicketExchange,
-};
+use uma_client::{Exchange, Ticket, TicketExchange};
 
 use crate::am::Am;
+use crate::app::{claim, requester};
 use crate::host::{HostOne, run};
 use crate::person::{ALBUM, PHOTO, Person};
 use warden_am::{Endpoint, PolicySpec};
-
-/// The public client that the embedded AM knows.
-fn requester(am: &str) -> Requester {
-    let client = AmClient::builder(Issuer::parse(am).unwrap())
-        .allow_insecure_http()
-        .credentials(ClientCredentials::public("uma-get"))
-        .build()
-        .unwrap();
-    Requester::new(client)
-}
-
-async fn claim(app: &Person, am: &str, user: &str) -> (Secret, String) {
-    let form = [
-        ("username", user),
-        ("password", user),
-        ("client_id", "uma-get"),
-    ];
-    let claim = app
-        .post(&format!("{am}/claim-token"), &form)
-        .await
-        .expect(200)
-        .json();
-    let text = |name: &str| claim[name].as_str().unwrap().to_owned();
-    (Secret::new(text("claim_token")), text("claim_token_format"))
-}
 
 #[tokio::test]
 async fn an_owner_shares_and_her_manager_decides() {

@@ -56,7 +56,7 @@ impl Quickstart {
                 }
             }
         };
-        let url = tokio::time::timeout(Duration::from_secs(20), listening).await;
+        let url = tokio::time::timeout(Duration::from_secs(60), listening).await;
         Self {
             url: url.expect("it starts"),
             child,

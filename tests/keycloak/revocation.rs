@@ -20,7 +20,7 @@ async fn tokens_sessions_users_and_clients_end_within_the_time_to_live() {
     let bob = format!("/users/{}", realm.user("bob").await);
     let fresh = async || {
         let rpt = text(&sharing.rpt(PHOTO).await, "access_token");
-        sharing.read(PHOTO, &rpt).await.expect(200);
+        sharing.sees(PHOTO, &rpt).await;
         rpt
     };
 
@@ -73,8 +73,8 @@ async fn a_policy_that_is_gone_is_seen_by_live_decisions() {
     let with_photo = sharing.rpt(PHOTO).await;
     let rpt = text(&with_photo, "access_token");
     let for_name = text(&sharing.rpt(NAME).await, "access_token");
-    sharing.read(PHOTO, &rpt).await.expect(200);
-    sharing.read(NAME, &for_name).await.expect(200);
+    sharing.sees(PHOTO, &rpt).await;
+    sharing.sees(NAME, &for_name).await;
 
     for policy in [photo_policy, name_policy] {
         let path = format!("/uma-policy/{policy}");
@@ -84,7 +84,7 @@ async fn a_policy_that_is_gone_is_seen_by_live_decisions() {
     sharing.is_refused_soon(PHOTO, &rpt, "policy removed").await;
     tokio::time::sleep(Duration::from_millis(1500)).await;
     // Without them the token goes on until it ends: what introspection says.
-    sharing.read(NAME, &for_name).await.expect(200);
+    sharing.sees(NAME, &for_name).await;
 
     // An RPT that is refreshed past the owner's no keeps its permissions, and does not help.
     let form = [
@@ -99,7 +99,7 @@ async fn a_policy_that_is_gone_is_seen_by_live_decisions() {
 
     // A new yes counts as soon, also for the old RPT: but only for what it says now.
     realm.permit("alice", &photo, "bob", &["view"]).await;
-    sharing.read(PHOTO, &rpt).await.expect(200);
+    sharing.sees(PHOTO, &rpt).await;
     let put = sharing
         .app
         .call("PUT", &sharing.host.at(PHOTO), Some(&rpt))
@@ -119,5 +119,5 @@ async fn a_live_yes_needs_an_rpt() {
     let plain = text(&realm.sign_in("requester", "bob").await, "access_token");
     sharing.read(PHOTO, &plain).await.ticket(&realm.issuer);
     let rpt = text(&sharing.rpt(PHOTO).await, "access_token");
-    sharing.read(PHOTO, &rpt).await.expect(200);
+    sharing.sees(PHOTO, &rpt).await;
 }

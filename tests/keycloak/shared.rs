@@ -69,11 +69,24 @@ impl Sharing {
         granted
     }
 
-    /// Waits for as long as a cached answer may live, and a second.
-    pub(crate) async fn is_refused_soon(&self, uri: &str, rpt: &str, why: &str) {
-        for _ in 0..40 {
+    /// Is let in. 503 is a Keycloak that took too long to say, and is asked again.
+    pub(crate) async fn sees(&self, uri: &str, rpt: &str) -> Answer {
+        for _ in 0..100 {
             let answer = self.read(uri, rpt).await;
-            if answer.status != 200 {
+            if answer.status != 503 {
+                return answer.expect(200);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("Keycloak does not say");
+    }
+
+    /// Waits until a cached answer has lived its second; far longer on a machine that is busy, and far less than a token lives.
+    pub(crate) async fn is_refused_soon(&self, uri: &str, rpt: &str, why: &str) {
+        for _ in 0..400 {
+            let answer = self.read(uri, rpt).await;
+            // 503 is a Keycloak that took too long to say: nobody is let in, and it is asked again.
+            if !matches!(answer.status, 200 | 503) {
                 answer.ticket(&self.realm.issuer);
                 return;
             }

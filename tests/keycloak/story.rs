@@ -65,7 +65,7 @@ async fn an_owner_shares_is_asked_and_lets_somebody_in() {
     alice.stop(&host, PHOTO).await.expect(303);
     assert!(alice.shared(&host).await.is_empty());
     assert!(app.get(&photo).await.expect(403).handler().is_some());
-    for _ in 0..100 {
+    for _ in 0..400 {
         let (status, _) = realm.protection("alice", Method::GET, &path, None).await;
         if status == 404 {
             return;

@@ -1,6 +1,9 @@
 //! What Warden costs a request, beside the same router bare and under a layer that does nothing.
 //!
 //!     cargo bench -p tower-warden
+//!     crates/tower-warden/benches/instructions.sh
+//!
+//! The second counts instructions, which a busy machine does not change.
 //!
 //! One process, rounds in turn, the median of the paired differences to the identity layer in the same round.
 
@@ -15,8 +18,9 @@ use scene::{Case, Scene};
 const ROUNDS: usize = 301;
 const BATCH: usize = 500;
 
-const CASES: [Case; 10] = [
+const CASES: [Case; 11] = [
     Case::Request,
+    Case::RequestJwt,
     Case::Bare,
     Case::Identity,
     Case::NotGuarded,
@@ -46,8 +50,26 @@ fn allocations(scene: &Scene, case: Case) -> u64 {
     allocation_counter::measure(|| scene.answer(case, made)).count_total
 }
 
+/// One case, a number of times, for `benches/instructions.sh`.
+fn only(scene: &Scene, name: &str, count: usize) {
+    for case in CASES {
+        if format!("{case:?}") == name {
+            scene.run(case);
+            for _ in 0..count {
+                scene.answer(case, scene.make(case));
+            }
+        }
+    }
+}
+
 fn main() {
     let scene = Scene::new();
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, only_one, name, count] = arguments.as_slice()
+        && only_one == "--only"
+    {
+        return only(&scene, name, count.parse().unwrap_or(1));
+    }
     let mut times = vec![Vec::with_capacity(ROUNDS); CASES.len()];
     for round in 0..=ROUNDS {
         for (case, times) in CASES.iter().zip(&mut times) {
@@ -62,23 +84,34 @@ fn main() {
             }
         }
     }
-    let identity = times.get(2).cloned().unwrap_or_default();
-    let request = median(&mut times.first().cloned().unwrap_or_default());
-    let bare = median(&mut times.get(1).cloned().unwrap_or_default()) - request;
+    let of = |case| {
+        let at = CASES.iter().position(|known| *known == case);
+        at.and_then(|at| times.get(at)).cloned().unwrap_or_default()
+    };
+    let (identity, requests, requests_jwt) =
+        (of(Case::Identity), of(Case::Request), of(Case::RequestJwt));
+    let bare = median(&mut of(Case::Bare)) - median(&mut requests.clone());
     println!("| case | ns | over identity, ns | times the bare route | allocations |");
     println!("|---|---|---|---|---|");
     for (case, times) in CASES.iter().zip(&times) {
-        let mut over: Vec<f64> = times
+        // A longer token takes longer to be made a request of.
+        let made = match case {
+            Case::RequestJwt | Case::CachedJwt => &requests_jwt,
+            _ => &requests,
+        };
+        let mut own: Vec<f64> = times
             .iter()
-            .zip(&identity)
-            .map(|(time, base)| time - base)
+            .zip(made)
+            .map(|(all, made)| all - made)
             .collect();
-        let time = median(&mut times.clone());
+        let base = identity.iter().zip(&requests).map(|(all, made)| all - made);
+        let mut over: Vec<f64> = own.iter().zip(base).map(|(own, base)| own - base).collect();
+        let time = median(&mut own);
         println!(
             "| {case:?} | {:.0} | {:+.0} | {:.2} | {} |",
-            time - request,
+            time,
             median(&mut over),
-            (time - request) / bare,
+            time / bare,
             allocations(&scene, *case)
         );
     }

@@ -8,6 +8,8 @@ use uma_client::{Issuer, ResourceId, Scopes};
 
 use crate::answers::{Answer, AnswerKey};
 use crate::decision::granted_scopes;
+use crate::engine::Admitted;
+use crate::event::RequestLine;
 use crate::{ActiveToken, Engine, OwnerId, Reason, Refusal, Requirements, ResourceMap};
 
 /// How a request came to pass a guard. It stands in the request's extensions; a request that no guard covers has none.
@@ -38,48 +40,39 @@ impl Access {
 /// What an AM permits to a request: whose resource, which scopes, to whom, until when.
 #[derive(Clone)]
 pub struct Grant {
-    engine: Engine,
-    requirements: Requirements,
+    pub(crate) engine: Engine,
+    pub(crate) requirements: Requirements,
     /// None where the AM wanted no token.
-    answer: Option<Arc<Answer>>,
-    token: Option<AnswerKey>,
-    decided_at: i64,
-    expires: Option<i64>,
+    pub(crate) answer: Option<Arc<Answer>>,
+    pub(crate) token: Option<AnswerKey>,
+    /// There where decisions are kept in records.
+    pub(crate) request: Option<Arc<RequestLine>>,
+    pub(crate) decided_at: i64,
+    pub(crate) expires: Option<i64>,
 }
 
 impl Grant {
-    pub(crate) fn new(
-        engine: Engine,
-        requirements: Requirements,
-        answer: Option<Arc<Answer>>,
-        token: Option<AnswerKey>,
-        decided_at: i64,
-        expires: Option<i64>,
-    ) -> Self {
-        Self {
-            engine,
-            requirements,
-            answer,
-            token,
-            decided_at,
-            expires,
-        }
-    }
-
-    /// Demands a further scope on the resource, for a check finer than the verb: the same decision, at this moment.
+    /// Demands a further scope on the resource, for a check finer than the verb: the same decision, at this moment, with an
+    /// event, a count and a record of its own.
     ///
     /// # Errors
     ///
     /// A [`Refusal`] for the requester, with a ticket for this scope where one is to be had. With the feature `axum` it is
     /// a response, so that a handler can return it with `?`.
+    ///
+    /// A text that can't be a scope is a mistake of the handler's, and is refused as a scope that is not registered.
     pub async fn require(&self, scope: &str) -> Result<(), Refusal> {
         let Ok(scopes) = Scopes::parse([scope]) else {
+            tracing::error!(target: "tower_warden", "a handler requires what can't be a scope");
             return Err(Refusal::plain(Reason::UncoveredVerb, StatusCode::FORBIDDEN));
         };
-        let map = self.requirements.first().map();
-        self.engine
-            .judge_further(map, scopes, self.answer.as_ref(), self.token)
-            .await
+        let admitted = Admitted {
+            map: self.requirements.first().map(),
+            answer: self.answer.as_ref(),
+            token: self.token,
+            request: self.request.as_ref(),
+        };
+        self.engine.judge_further(admitted, scopes).await
     }
 
     /// Whose data it is.

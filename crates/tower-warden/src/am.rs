@@ -1,6 +1,10 @@
 //! What enforcement knows of an authorization manager.
 
+use std::sync::{Arc, LazyLock};
+
 use uma_client::{Dialect, Issuer};
+
+static UNNAMED: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from("unnamed"));
 
 /// An authorization manager (AM) as the maps name it: who it is, how it speaks, and what its answers must say.
 ///
@@ -17,16 +21,19 @@ use uma_client::{Dialect, Issuer};
 pub struct Am {
     issuer: Issuer,
     dialect: Dialect,
-    name: String,
+    name: Arc<str>,
+    label: Arc<str>,
     audience: Audience,
 }
 
 impl Am {
-    /// An AM that speaks UMA 2.0 and is named, in events and metrics, by its issuer.
+    /// An AM that speaks UMA 2.0 and is named, in events, by its issuer. In metrics it is one of the `unnamed` ones: owners
+    /// may bring AMs of their own, and labels have to be few.
     #[must_use]
     pub fn new(issuer: Issuer, audience: Audience) -> Self {
         Self {
-            name: issuer.as_str().to_owned(),
+            name: issuer.as_str().into(),
+            label: UNNAMED.clone(),
             issuer,
             dialect: Dialect::default(),
             audience,
@@ -40,10 +47,12 @@ impl Am {
         self
     }
 
-    /// Gives the AM a short name for events and metrics.
+    /// Gives the AM a short name for events and metrics. Names are for the host's operator to give, not for owners: each
+    /// makes a time series of its own.
     #[must_use]
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
-        self.name = name.into();
+        self.name = name.into().into();
+        self.label = self.name.clone();
         self
     }
 
@@ -59,10 +68,16 @@ impl Am {
         self.dialect
     }
 
-    /// The short name.
+    /// The short name, or else the issuer.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The label in metrics: the short name, or `unnamed`.
+    #[must_use]
+    pub fn label(&self) -> &Arc<str> {
+        &self.label
     }
 
     /// What an answer's `aud` must name.

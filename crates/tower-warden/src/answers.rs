@@ -1,24 +1,29 @@
 //! The AM's answers, kept for a short while. Answers are kept, decisions never.
 
 mod flights;
+mod front;
 mod key;
 mod purges;
+mod shares;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use moka::notification::RemovalCause;
 use moka::sync::Cache;
 use uma_client::{Clock, Issuer, epoch_seconds};
 
 use flights::{Entered, Flights, Outcome, Teller};
 pub(crate) use flights::{Landed, Landing};
+use front::Front;
 pub(crate) use key::{AnswerKey, Keys, PassThroughHasher};
 pub use purges::Purge;
 use purges::Purges;
+use shares::Shares;
 
 use crate::gate::{Barred, Bucket, Rate};
-use crate::{ActiveToken, Evidence, Requirements};
+use crate::{ActiveToken, Evidence, Requirements, meter};
 
 /// Longest life of a cached answer that can be set.
 pub const MAX_CACHE_TTL: Duration = Duration::from_secs(60);
@@ -52,6 +57,9 @@ impl Default for AnswerLimits {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) evidence: Evidence,
+    key: AnswerKey,
+    /// Whose answer it is.
+    am: u64,
     /// Drawn when the AM began to be asked.
     stamp: u64,
     /// The end by the monotonic clock, which no one can set back.
@@ -84,16 +92,29 @@ type AnswerCache = Cache<AnswerKey, Arc<Answer>, PassThroughHasher>;
 /// Active and inactive answers live apart, so that random tokens can't drive out good ones.
 pub(crate) struct Answers {
     keys: Keys,
+    front: Front,
     active: AnswerCache,
+    active_shares: Arc<Shares>,
+    /// For active answers of AMs that hold their share already: there they compete with each other alone.
+    crowded: AnswerCache,
     inactive: AnswerCache,
     /// At which AM a token was lately confirmed.
     homes: Cache<AnswerKey, u64, PassThroughHasher>,
+    home_shares: Arc<Shares>,
     /// How many tickets a token has cost lately.
     tickets: Cache<AnswerKey, Arc<Mutex<Bucket>>, PassThroughHasher>,
     flights: Flights,
     purges: Purges,
     limits: AnswerLimits,
     clock: Arc<dyn Clock>,
+}
+
+/// What is kept for a key.
+pub(crate) enum Kept {
+    Fresh(Arc<Answer>),
+    /// An answer that has ended or was purged.
+    Stale,
+    Nothing,
 }
 
 /// What there is for a key.
@@ -109,6 +130,7 @@ pub(crate) enum Found {
 pub(crate) struct Departure {
     answers: Arc<Answers>,
     key: AnswerKey,
+    am: u64,
     stamp: u64,
     teller: Teller,
     begun: Instant,
@@ -140,6 +162,8 @@ impl Departure {
         };
         Answer {
             evidence,
+            key: self.key,
+            am: self.am,
             stamp: self.stamp,
             // What the clock can't express has ended.
             deadline: self.begun.checked_add(ttl).unwrap_or(self.begun),
@@ -171,23 +195,50 @@ fn weigh(_: &AnswerKey, answer: &Arc<Answer>) -> u32 {
     u32::try_from(1 + bytes / 1024).unwrap_or(u32::MAX)
 }
 
+fn count_eviction(cause: RemovalCause) {
+    match cause {
+        RemovalCause::Size => meter::eviction("size"),
+        RemovalCause::Expired => meter::eviction("expired"),
+        // Forgotten or replaced on purpose.
+        RemovalCause::Explicit | RemovalCause::Replaced => {}
+    }
+}
+
 impl Answers {
     pub(crate) fn new(limits: AnswerLimits, clock: Arc<dyn Clock>) -> Self {
-        let cache = |capacity, ttl| {
-            Cache::builder()
-                .max_capacity(capacity)
-                .weigher(weigh)
-                .time_to_live(ttl)
-                .build_with_hasher(PassThroughHasher::default())
-        };
+        let active_shares = Arc::new(Shares::new(limits.active));
+        let home_shares = Arc::new(Shares::new(limits.active));
+        let (active, homes) = (active_shares.clone(), home_shares.clone());
         Self {
             keys: Keys::random(),
-            active: cache(limits.active, limits.ttl),
-            inactive: cache(limits.inactive, INACTIVE_TTL),
-            homes: Cache::builder()
-                .max_capacity(limits.active)
-                .time_to_live(HOME_TTL)
+            front: Front::new(),
+            active: Cache::builder()
+                .max_capacity(active_shares.capacity())
+                .weigher(weigh)
+                .time_to_live(limits.ttl)
+                .eviction_listener(move |key: Arc<AnswerKey>, answer, cause| {
+                    active.give_back(answer.am, weigh(&key, &answer).into());
+                    count_eviction(cause);
+                })
                 .build_with_hasher(PassThroughHasher::default()),
+            crowded: Cache::builder()
+                .max_capacity(active_shares.reserve())
+                .weigher(weigh)
+                .time_to_live(limits.ttl)
+                .eviction_listener(|_: Arc<AnswerKey>, _, cause| count_eviction(cause))
+                .build_with_hasher(PassThroughHasher::default()),
+            active_shares,
+            inactive: Cache::builder()
+                .max_capacity(limits.inactive)
+                .time_to_live(INACTIVE_TTL)
+                .eviction_listener(|_: Arc<AnswerKey>, _, cause| count_eviction(cause))
+                .build_with_hasher(PassThroughHasher::default()),
+            homes: Cache::builder()
+                .max_capacity(home_shares.capacity())
+                .time_to_live(HOME_TTL)
+                .eviction_listener(move |_: Arc<AnswerKey>, am, _| homes.give_back(am, 1))
+                .build_with_hasher(PassThroughHasher::default()),
+            home_shares,
             tickets: Cache::builder()
                 .max_capacity(limits.inactive)
                 .time_to_idle(HOME_TTL)
@@ -211,15 +262,30 @@ impl Answers {
         &self.keys
     }
 
-    /// The kept answer for a key, if it is fresh and nothing that it leans on was purged since it was asked for.
-    pub(crate) fn fresh(
-        &self,
-        key: &AnswerKey,
-        requirements: &Requirements,
-        now: Now,
-    ) -> Option<Arc<Answer>> {
-        let answer = self.active.get(key).or_else(|| self.inactive.get(key))?;
-        self.is_fresh(&answer, requirements, now).then_some(answer)
+    /// The kept answer for a key: fresh if it has not ended and nothing that it leans on was purged since it was asked for.
+    pub(crate) fn look(&self, key: &AnswerKey, requirements: &Requirements, now: Now) -> Kept {
+        if let Some(answer) = self.front.get(key)
+            && self.is_fresh(&answer, requirements, now)
+        {
+            return Kept::Fresh(answer);
+        }
+        let kept = self
+            .active
+            .get(key)
+            .or_else(|| self.crowded.get(key))
+            .or_else(|| self.inactive.get(key));
+        match kept {
+            Some(answer) if self.is_fresh(&answer, requirements, now) => Kept::Fresh(answer),
+            Some(_) => Kept::Stale,
+            None => Kept::Nothing,
+        }
+    }
+
+    fn fresh(&self, key: &AnswerKey, requirements: &Requirements) -> Option<Arc<Answer>> {
+        match self.look(key, requirements, self.now()) {
+            Kept::Fresh(answer) => Some(answer),
+            Kept::Stale | Kept::Nothing => None,
+        }
     }
 
     /// Whether an answer may be used at this moment, for these requirements.
@@ -239,7 +305,7 @@ impl Answers {
         let mut stamp = 0;
         let entered = self.flights.enter(
             key,
-            || self.fresh(&key, requirements, self.now()),
+            || self.fresh(&key, requirements),
             |stamp| self.purges.allow(stamp, requirements),
             || {
                 stamp = self.purges.stamp();
@@ -253,6 +319,7 @@ impl Answers {
                 let departure = Departure {
                     answers: self.clone(),
                     key,
+                    am: self.keys.am(requirements.am().issuer()),
                     stamp,
                     teller,
                     begun: self.clock.monotonic(),
@@ -265,27 +332,49 @@ impl Answers {
 
     fn land(&self, key: &AnswerKey, stamp: u64, outcome: Outcome, teller: &Teller) {
         self.flights.land(key, stamp, outcome, teller, |answer| {
-            let (keep, drop) = match answer.evidence {
-                Evidence::Active(_) => (&self.active, &self.inactive),
-                Evidence::Inactive => (&self.inactive, &self.active),
-            };
-            drop.invalidate(key);
-            keep.insert(*key, answer.clone());
+            self.front.clear(key);
+            match answer.evidence {
+                Evidence::Active(_) => {
+                    self.inactive.invalidate(key);
+                    let weight = weigh(key, answer);
+                    let (keep, drop) = if self.active_shares.take(answer.am, weight.into()) {
+                        // Small ones only, so that what the slots hold is bounded, too.
+                        if weight == 1 {
+                            self.front.put(answer);
+                        }
+                        (&self.active, &self.crowded)
+                    } else {
+                        (&self.crowded, &self.active)
+                    };
+                    drop.invalidate(key);
+                    keep.insert(*key, answer.clone());
+                }
+                Evidence::Inactive => {
+                    self.active.invalidate(key);
+                    self.crowded.invalidate(key);
+                    self.inactive.insert(*key, answer.clone());
+                }
+            }
+            let caches = [&self.active, &self.crowded, &self.inactive];
+            meter::entries(caches.iter().map(|cache| cache.entry_count()).sum());
         });
     }
 
     /// Remembers that an AM has confirmed a token. The first holds: another AM that was shown the token must not draw it
     /// away.
     pub(crate) fn is_at_home(&self, token: &str, am: &Issuer) {
-        if !self.is_at_home_elsewhere(token, am) {
-            self.homes.insert(self.keys.token(token), self.keys.am(am));
+        let (token, am) = (self.keys.token(token), self.keys.am(am));
+        let elsewhere = self.homes.get(&token).is_some_and(|home| home != am);
+        if !elsewhere && self.home_shares.take(am, 1) {
+            self.homes.insert(token, am);
         }
     }
 
-    /// Whether this AM has lately confirmed a token.
-    pub(crate) fn is_known(&self, token: &str, am: &Issuer) -> bool {
-        let home = self.homes.get(&self.keys.token(token));
-        home.is_some_and(|home| home == self.keys.am(am))
+    /// What tells a token apart that this AM has lately confirmed; nothing for any other.
+    pub(crate) fn witness(&self, token: &str, am: &Issuer) -> Option<u64> {
+        let token = self.keys.token(token);
+        let home = self.homes.get(&token)?;
+        (home == self.keys.am(am)).then(|| token.half())
     }
 
     /// Whether another AM has lately confirmed a token.
@@ -309,7 +398,9 @@ impl Answers {
     /// Forgets a token's answer, and that of a load in flight for it.
     pub(crate) fn forget(&self, key: &AnswerKey) {
         self.flights.forget(key, || {
+            self.front.clear(key);
             self.active.invalidate(key);
+            self.crowded.invalidate(key);
             self.inactive.invalidate(key);
         });
     }
@@ -322,6 +413,27 @@ impl Answers {
     }
 }
 
+#[cfg(test)]
+impl Answers {
+    /// Has the caches do what they have put off.
+    pub(crate) fn settle(&self) {
+        self.active.run_pending_tasks();
+        self.crowded.run_pending_tasks();
+        self.inactive.run_pending_tasks();
+        self.homes.run_pending_tasks();
+    }
+
+    /// How much an AM holds, and all together.
+    pub(crate) fn held(&self, am: &crate::Am) -> (u64, u64) {
+        self.active_shares.held(self.keys.am(am.issuer()))
+    }
+
+    /// How much is kept on active tokens.
+    pub(crate) fn kept(&self) -> u64 {
+        self.active.weighted_size()
+    }
+}
+
 impl fmt::Debug for Answers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Answers")
@@ -331,5 +443,11 @@ impl fmt::Debug for Answers {
     }
 }
 
+#[cfg(test)]
+mod crowding;
+#[cfg(test)]
+mod forgetting;
+#[cfg(test)]
+mod moka_tests;
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use http::Method;
 use tokio::sync::mpsc;
 use uma_client::{Issuer, ResourceId};
 
-use crate::{MapId, Mode, OwnerId, Reason};
+use crate::{CacheState, MapId, Mode, Outcome, OwnerId, Reason};
 
 /// Keeps decisions, as for the owners' view of recent access.
 ///
@@ -31,12 +31,17 @@ pub struct DecisionRecord {
     pub mode: Mode,
     /// Whether the request was permitted.
     pub allowed: bool,
+    /// What became of it.
+    pub outcome: Outcome,
     /// Why.
     pub reason: Reason,
     /// The verb.
     pub method: Method,
     /// The path as it was sent, without the query.
     pub path: String,
+    /// Whether a handler asked for more than the verb needs ([`Grant::require`](crate::Grant::require)): such a decision
+    /// comes after that on the request as a whole.
+    pub further: bool,
     /// The map that it met.
     pub map: Option<MapId>,
     /// Whose data it is.
@@ -47,6 +52,12 @@ pub struct DecisionRecord {
     pub resource_id: Option<ResourceId>,
     /// The scopes that the request needs.
     pub required: Vec<String>,
+    /// The scopes that the token carries for the resource, if the AM was asked or its answer was kept.
+    pub granted: Vec<String>,
+    /// Where the AM's answer came from.
+    pub cache: CacheState,
+    /// Whether a ticket went out with the refusal.
+    pub ticket_issued: bool,
     /// Who asked, if the AM says.
     pub subject: Option<String>,
     /// The application that asked, if the AM says.

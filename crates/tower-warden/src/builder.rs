@@ -20,6 +20,10 @@ use crate::{
     Unmapped, WardenLayer,
 };
 
+/// Where readers of paths cut segments off: parameters (RFC 3986 section 3.3), and what a second reading takes for a query, a
+/// fragment or an escape.
+const STRIPPED: [char; 4] = [';', '?', '#', '%'];
+
 /// Builds a [`WardenLayer`].
 ///
 /// Maps, protection and at least one guard must be named; there is no default that lets anything through.
@@ -89,7 +93,8 @@ impl WardenBuilder {
     }
 
     /// Puts a path and all below it under Warden, and says what a path there gets that nobody has mapped. Of several
-    /// guards the one with the longest prefix counts.
+    /// guards the one with the longest prefix counts. A prefix must have one reading, and none of `;`, `?`, `#` and `%` in it
+    /// once it is decoded.
     pub fn guard(self, prefix: impl Into<String>, unmapped: Unmapped) -> Self {
         self.guard_in_mode(prefix, unmapped, Mode::Enforce)
     }
@@ -253,6 +258,14 @@ impl WardenBuilder {
                     detail: format!("`{prefix}`: {error}"),
                 })?
                 .into_owned();
+            if let Some(odd) = prefix.as_key().chars().find(|odd| STRIPPED.contains(odd)) {
+                return Err(BuildError {
+                    kind: BuildErrorKind::Guard,
+                    detail: format!(
+                        "`{prefix}` holds a `{odd}`, at which some readers of paths cut a segment off: guard what stands before it"
+                    ),
+                });
+            }
             if mode != Mode::Enforce {
                 tracing::warn!(target: "tower_warden", %prefix, mode = mode.as_str(), "this guard does not enforce");
             }
@@ -339,7 +352,7 @@ pub enum BuildErrorKind {
     NoProtection,
     /// Nothing is guarded: such a layer would let everything through.
     NoGuard,
-    /// A guard's prefix is ambiguous, or is guarded twice.
+    /// A guard's prefix is ambiguous, holds what readers of paths strip, or is guarded twice.
     Guard,
     /// The realm can't stand in a challenge.
     Realm,
@@ -370,3 +383,32 @@ impl fmt::Display for BuildError {
 }
 
 impl std::error::Error for BuildError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::World;
+
+    #[test]
+    fn a_guard_with_what_readers_strip_is_refused_in_every_mode() {
+        let world = World::new();
+        for mode in [Mode::Enforce, Mode::Shadow, Mode::Off] {
+            for prefix in ["/a;b", "/a%3Bb", "/x/a;", "/a%3Fb", "/a%23b", "/50%25"] {
+                let built = world
+                    .builder()
+                    .guard_in_mode(prefix, Unmapped::Deny, mode)
+                    .build();
+                let error = built.unwrap_err();
+                assert_eq!(error.kind(), BuildErrorKind::Guard, "{prefix}");
+                assert!(error.to_string().contains("cut a segment off"), "{error}");
+            }
+        }
+        assert!(
+            world
+                .builder()
+                .guard("/a,b=c:d@e", Unmapped::Deny)
+                .build()
+                .is_ok()
+        );
+    }
+}

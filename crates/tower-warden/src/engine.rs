@@ -5,6 +5,8 @@ mod finding;
 mod purger;
 mod token;
 
+pub(crate) use token::Admitted;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,7 +16,7 @@ use uma_client::{Chain, Clock};
 
 use crate::answers::{Answers, Purge};
 use crate::audit::AuditQueue;
-use crate::event::{On, Trail};
+use crate::event::{Conclusion, Listeners, On, Trail};
 use crate::explain::{Explanation, Recorder};
 use crate::gate::Gates;
 use crate::guard::{Guard, Guards};
@@ -71,18 +73,15 @@ impl Engine {
         self.judge_and_record(head, None)
     }
 
-    /// Tells why a request is decided as it is, by the same way, but without asking for a ticket and without leaving an
-    /// event, a count or a record. An AM may be asked about the token.
+    /// Tells why a request is decided as it is, by the same way: budgets are spent and the AM is asked as for the request
+    /// itself, about the token and for a ticket, since it alone knows whether it wants one. The ticket is dropped, and no
+    /// decision is left in events, metrics or records.
     pub async fn explain(&self, head: &RequestHead<'_>) -> Explanation {
         let recorder = Recorder::default();
         let judgement = self.judge_and_record(head, Some(recorder.clone()));
         let mode = judgement.mode();
         let verdict = judgement.await;
-        recorder.finish(
-            verdict.reason(),
-            !matches!(verdict, Verdict::Refuse(_)),
-            mode,
-        )
+        recorder.finish(&verdict, mode)
     }
 
     fn judge_and_record(&self, head: &RequestHead<'_>, recorder: Option<Recorder>) -> Judgement {
@@ -107,7 +106,7 @@ impl Engine {
             return not_guarded();
         }
         if let Some(recorder) = &recorder {
-            let target = Target::new(&shared.site, &path, head.method());
+            let target = Target::new(&shared.site, &path, head.verb());
             recorder.guarded(path.as_key(), guard.prefix.as_key());
             recorder.lost(shared.maps.candidates(&target));
         }
@@ -151,7 +150,7 @@ impl Engine {
 
 impl Shared {
     fn trail(&self, head: &RequestHead<'_>, mode: Mode, recorder: Option<Recorder>) -> Trail {
-        Trail::start(head, mode, recorder, self.audit.as_ref(), &*self.clock)
+        Trail::start(head, mode, recorder, self.listeners())
     }
 
     fn is_rewritten(&self, head: &RequestHead<'_>) -> bool {
@@ -166,7 +165,10 @@ impl Shared {
         recorder: Option<Recorder>,
     ) -> Judgement {
         let sent = self.guards.covering_some_reading(head.path());
-        let seen = self.guards.covering_some_reading(head.behind());
+        let seen = head
+            .is_changed()
+            .then(|| self.guards.covering_some_reading(head.behind()))
+            .flatten();
         // The stricter of the two, if the paths differ.
         let guard: Option<&Guard> = match (sent, seen) {
             (Some(sent), _) if sent.mode == Mode::Enforce => Some(sent),
@@ -236,8 +238,8 @@ impl Shared {
             return self.allow(&trail, On::Map(map), Access::Owner(map.owner().clone()));
         }
         if self.preflight && is_preflight(head) {
-            self.decided(&trail, Reason::Preflight, On::Map(map));
-            return State::Ready(Some(Verdict::Pass(Reason::Preflight)));
+            let verdict = Verdict::Pass(Reason::Preflight);
+            return self.let_through(&trail, On::Map(map), verdict);
         }
         if let Some(state) = inactive_state(&found) {
             let refusal = Refusal::no_ticket(Reason::MapNotActive(state), None);
@@ -262,19 +264,30 @@ impl Shared {
         self.clock.monotonic() + self.gates.limits().deadline()
     }
 
-    fn decided(&self, trail: &Trail, reason: Reason, on: On<'_>) {
-        let keys = self.answers.keys();
-        trail.decided(&*self.clock, keys, self.audit.as_ref(), reason, on);
+    fn listeners(&self) -> Listeners<'_> {
+        Listeners {
+            clock: &*self.clock,
+            keys: self.answers.keys(),
+            audit: self.audit.as_ref(),
+        }
+    }
+
+    fn decided(&self, trail: &Trail, end: Conclusion, on: On<'_>) {
+        trail.decided(self.listeners(), end, on);
     }
 
     fn refuse(&self, trail: &Trail, on: On<'_>, refusal: Refusal) -> State {
-        self.decided(trail, refusal.reason(), on);
+        self.decided(trail, Conclusion::from(&refusal), on);
         State::Ready(Some(Verdict::Refuse(refusal)))
     }
 
     fn allow(&self, trail: &Trail, on: On<'_>, access: Access) -> State {
-        let verdict = Verdict::Allow(access);
-        self.decided(trail, verdict.reason(), on);
+        self.let_through(trail, on, Verdict::Allow(access))
+    }
+
+    fn let_through(&self, trail: &Trail, on: On<'_>, verdict: Verdict) -> State {
+        let end = Conclusion::let_through(verdict.reason(), verdict.outcome());
+        self.decided(trail, end, on);
         State::Ready(Some(verdict))
     }
 }
@@ -330,4 +343,8 @@ impl fmt::Debug for Engine {
 #[cfg(test)]
 mod dialects;
 #[cfg(test)]
+mod telling;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod which_request;

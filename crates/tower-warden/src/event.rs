@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::Method;
+use http::{Method, StatusCode};
 use uma_client::Clock;
 
 use crate::answers::{AnswerKey, Keys};
 use crate::audit::{AuditQueue, DecisionRecord};
 use crate::explain::Recorder;
-use crate::{ActiveToken, Mode, Reason, RequestHead, Requirements, ResourceMap, meter};
+use crate::{
+    ActiveToken, Mode, Outcome, Reason, Refusal, RequestHead, Requirements, ResourceMap, meter,
+};
 
 /// The target of decision events.
 const TARGET: &str = "tower_warden::decision";
@@ -17,21 +19,69 @@ const TARGET: &str = "tower_warden::decision";
 /// How many of the scopes that a token carries stand in an event.
 const MOST_SCOPES: usize = 32;
 
-/// Where an answer came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum CacheState {
-    /// None was needed.
+/// Where the AM's answer came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum CacheState {
+    /// None was needed, or none was looked for.
+    #[default]
     Unused,
+    /// A kept answer on an active token.
     Hit,
+    /// A kept "inactive".
+    Negative,
+    /// There was none.
     Miss,
+    /// There was one that had ended or was purged; the AM is asked anew.
+    Stale,
+    /// Another request was asking already.
+    Coalesced,
 }
 
 impl CacheState {
-    pub(crate) const fn as_str(self) -> &'static str {
+    /// The state as a word, as it stands in events and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Unused => "unused",
             Self::Hit => "hit",
+            Self::Negative => "negative",
             Self::Miss => "miss",
+            Self::Stale => "stale",
+            Self::Coalesced => "coalesced",
+        }
+    }
+}
+
+/// How a judgement ends.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Conclusion {
+    pub(crate) reason: Reason,
+    pub(crate) outcome: Outcome,
+    /// Whether a ticket goes out with it.
+    pub(crate) ticket: bool,
+    /// None where the request is let through.
+    pub(crate) status: Option<StatusCode>,
+}
+
+impl Conclusion {
+    pub(crate) const fn let_through(reason: Reason, outcome: Outcome) -> Self {
+        Self {
+            reason,
+            outcome,
+            ticket: false,
+            status: None,
+        }
+    }
+}
+
+impl From<&Refusal> for Conclusion {
+    fn from(refusal: &Refusal) -> Self {
+        Self {
+            reason: refusal.reason(),
+            outcome: refusal.outcome(),
+            ticket: refusal.has_ticket(),
+            status: Some(refusal.status()),
         }
     }
 }
@@ -40,17 +90,36 @@ impl CacheState {
 #[derive(Debug, Clone)]
 pub(crate) struct Trail {
     started: Option<Instant>,
-    request: Option<Arc<RequestLine>>,
+    pub(crate) request: Option<Arc<RequestLine>>,
     pub(crate) recorder: Option<Recorder>,
     pub(crate) mode: Mode,
     pub(crate) cache: CacheState,
     pub(crate) token: Option<AnswerKey>,
+    /// Whether a handler asks for more than the verb needs.
+    further: bool,
 }
 
 #[derive(Debug)]
-struct RequestLine {
+pub(crate) struct RequestLine {
     method: Method,
     path: String,
+}
+
+/// What a trail needs of the engine.
+#[derive(Clone, Copy)]
+pub(crate) struct Listeners<'a> {
+    pub(crate) clock: &'a dyn Clock,
+    pub(crate) keys: &'a Keys,
+    pub(crate) audit: Option<&'a AuditQueue>,
+}
+
+impl Listeners<'_> {
+    fn begin(&self) -> Option<Instant> {
+        let heard = meter::COUNTING
+            || self.audit.is_some()
+            || tracing::enabled!(target: TARGET, tracing::Level::WARN);
+        heard.then(|| self.clock.monotonic())
+    }
 }
 
 impl Trail {
@@ -58,15 +127,11 @@ impl Trail {
         head: &RequestHead<'_>,
         mode: Mode,
         recorder: Option<Recorder>,
-        audit: Option<&AuditQueue>,
-        clock: &dyn Clock,
+        listeners: Listeners<'_>,
     ) -> Self {
-        let heard = meter::COUNTING
-            || audit.is_some()
-            || tracing::enabled!(target: TARGET, tracing::Level::WARN);
         Self {
-            started: heard.then(|| clock.monotonic()),
-            request: audit.map(|_| {
+            started: listeners.begin(),
+            request: listeners.audit.map(|_| {
                 Arc::new(RequestLine {
                     method: head.method().clone(),
                     path: head.path().to_owned(),
@@ -76,53 +141,55 @@ impl Trail {
             mode,
             cache: CacheState::Unused,
             token: None,
+            further: false,
         }
     }
 
-    /// A trail that belongs to a request whose own has ended.
-    pub(crate) fn within(mode: Mode, token: Option<AnswerKey>) -> Self {
+    /// The trail of what a handler asks for, after the request's own has ended.
+    pub(crate) fn further(
+        request: Option<Arc<RequestLine>>,
+        token: Option<AnswerKey>,
+        listeners: Listeners<'_>,
+    ) -> Self {
         Self {
-            started: None,
-            request: None,
+            started: listeners.begin(),
+            request,
             recorder: None,
-            mode,
-            cache: CacheState::Hit,
+            mode: Mode::Enforce,
+            cache: CacheState::Unused,
             token,
+            further: true,
         }
     }
 
     pub(crate) fn with_token(mut self, token: AnswerKey, cache: CacheState) -> Self {
         self.token = Some(token);
         self.cache = cache;
-        meter::cache(cache.as_str());
         self
     }
 
     /// Whether a ticket may be asked for: only where the refusal takes effect.
     pub(crate) fn wants_ticket(&self) -> bool {
-        self.mode == Mode::Enforce && self.recorder.is_none()
+        self.mode == Mode::Enforce
     }
 
-    pub(crate) fn decided(
-        &self,
-        clock: &dyn Clock,
-        keys: &Keys,
-        audit: Option<&AuditQueue>,
-        reason: Reason,
-        on: On<'_>,
-    ) {
-        if self.recorder.is_some() {
+    pub(crate) fn decided(&self, listeners: Listeners<'_>, end: Conclusion, on: On<'_>) {
+        if let Some(recorder) = &self.recorder {
+            recorder.decided(end, self.cache);
             return;
         }
         let Some(started) = self.started else { return };
-        let elapsed = clock.monotonic().saturating_duration_since(started);
-        let am = on.map().map(|map| map.am().name());
-        let decision = if reason.allows() { "allow" } else { "refuse" };
-        meter::decision(decision, reason.code(), self.mode.as_str(), am, elapsed);
-        let token = || self.fingerprint(keys);
-        self.tell(elapsed, reason, on, token);
-        if let (Some(audit), Some(request)) = (audit, &self.request) {
-            let mut record = self.record(request, clock, elapsed, reason, on);
+        let elapsed = listeners
+            .clock
+            .monotonic()
+            .saturating_duration_since(started);
+        let am = on.map().map(|map| &**map.am());
+        meter::decision(end.outcome, end.reason, self.mode, am, elapsed);
+        meter::cache(self.cache);
+        let token = || self.fingerprint(listeners.keys);
+        self.tell(elapsed, end, on, token);
+        if let (Some(audit), Some(request)) = (listeners.audit, &self.request) {
+            let mut record = self.record(request, listeners.clock, elapsed, end, on);
             record.token = token();
             audit.send(record);
         }
@@ -131,36 +198,38 @@ impl Trail {
     fn tell(
         &self,
         elapsed: Duration,
-        reason: Reason,
+        end: Conclusion,
         on: On<'_>,
         token: impl Fn() -> Option<String>,
     ) {
         macro_rules! event {
-            ($level:expr, $decision:literal) => {
+            ($level:expr) => {
                 tracing::event!(
                     target: TARGET,
                     $level,
-                    decision = $decision,
-                    reason = reason.code(),
+                    decision = end.outcome.as_str(),
+                    reason = end.reason.code(),
                     mode = self.mode.as_str(),
                     owner = on.map().map(|map| map.owner().as_str()),
                     am = on.map().map(|map| map.am().name()),
                     resource_id = on.map().map(|map| map.resource_id().as_str()),
                     required = on.required().map(tracing::field::display),
-                    granted = on.granted().map(tracing::field::display),
+                    granted = on.granted().map(|scopes| tracing::field::display(scopes.join(" "))),
                     cache = self.cache.as_str(),
+                    ticket = end.ticket,
+                    further = self.further.then_some(true),
                     token = token().map(tracing::field::display),
                     elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
                 )
             };
         }
-        match reason {
-            reason if reason.allows() => event!(tracing::Level::DEBUG, "allow"),
+        match end.reason {
+            reason if reason.allows() => event!(tracing::Level::DEBUG),
             Reason::MapsUnavailable
             | Reason::AmUnavailable
             | Reason::AmBusy
-            | Reason::AmbiguousMap => event!(tracing::Level::WARN, "refuse"),
-            _ => event!(tracing::Level::INFO, "refuse"),
+            | Reason::AmbiguousMap => event!(tracing::Level::WARN),
+            _ => event!(tracing::Level::INFO),
         }
     }
 
@@ -169,19 +238,22 @@ impl Trail {
         request: &RequestLine,
         clock: &dyn Clock,
         elapsed: Duration,
-        reason: Reason,
+        end: Conclusion,
         on: On<'_>,
     ) -> DecisionRecord {
         let map = on.map();
         let token = on.token();
+        let owned = |scopes: Vec<&str>| scopes.into_iter().map(str::to_owned).collect();
         DecisionRecord {
             time: clock.now(),
             elapsed,
             mode: self.mode,
-            allowed: reason.allows(),
-            reason,
+            allowed: end.reason.allows(),
+            outcome: end.outcome,
+            reason: end.reason,
             method: request.method.clone(),
             path: request.path.clone(),
+            further: self.further,
             map: map.map(ResourceMap::id),
             owner: map.map(|map| map.owner().clone()),
             am: map.map(|map| map.am().issuer().clone()),
@@ -189,6 +261,9 @@ impl Trail {
             required: on.required().map_or_else(Vec::new, |required| {
                 required.split(' ').map(str::to_owned).collect()
             }),
+            granted: on.granted().map_or_else(Vec::new, owned),
+            cache: self.cache,
+            ticket_issued: end.ticket,
             subject: token.and_then(|token| token.subject.clone()),
             client_id: token.and_then(|token| token.client_id.clone()),
             token: None,
@@ -239,7 +314,7 @@ impl<'a> On<'a> {
     }
 
     /// The scopes that the token carries for the resource.
-    fn granted(self) -> Option<String> {
+    fn granted(self) -> Option<Vec<&'a str>> {
         let On::Requirements(requirements, Some(token)) = self else {
             return None;
         };
@@ -253,6 +328,6 @@ impl<'a> On<'a> {
             .filter(|scope| uma_client::Scope::parse(scope).is_ok())
             .take(MOST_SCOPES)
             .collect();
-        Some(scopes.join(" "))
+        Some(scopes)
     }
 }

@@ -3,10 +3,12 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use http::StatusCode;
 use uma_client::Scopes;
 
 use crate::decision::granted_scopes;
-use crate::{Evidence, Mode, Reason, Requirements, ResourceMap};
+use crate::event::Conclusion;
+use crate::{CacheState, Evidence, Mode, Outcome, Reason, Requirements, ResourceMap, Verdict};
 
 /// What an explanation gathers on the way of a request.
 #[derive(Debug, Clone, Default)]
@@ -19,7 +21,9 @@ struct Gathered {
     matched: Option<Arc<ResourceMap>>,
     lost: Vec<Arc<ResourceMap>>,
     required: Option<Scopes>,
-    cache: Option<&'static str>,
+    cache: CacheState,
+    status: Option<StatusCode>,
+    ticket: bool,
     answer: Option<AnswerBrief>,
 }
 
@@ -65,13 +69,7 @@ impl Recorder {
         });
     }
 
-    pub(crate) fn answered(
-        &self,
-        requirements: &Requirements,
-        evidence: &Evidence,
-        now: i64,
-        cache: &'static str,
-    ) {
+    pub(crate) fn answered(&self, requirements: &Requirements, evidence: &Evidence, now: i64) {
         let brief = match evidence {
             Evidence::Inactive => AnswerBrief {
                 active: false,
@@ -92,17 +90,26 @@ impl Recorder {
                 expires: token.window.expires,
             },
         };
+        self.with(|gathered| gathered.answer = Some(brief));
+    }
+
+    /// The end, at the place where a request would leave its event.
+    pub(crate) fn decided(&self, end: Conclusion, cache: CacheState) {
         self.with(|gathered| {
-            gathered.answer = Some(brief);
-            gathered.cache = Some(cache);
+            gathered.cache = cache;
+            gathered.status = end.status;
+            gathered.ticket = end.ticket;
         });
     }
 
-    pub(crate) fn finish(&self, reason: Reason, allowed: bool, mode: Mode) -> Explanation {
+    pub(crate) fn finish(&self, verdict: &Verdict, mode: Mode) -> Explanation {
         let gathered = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         Explanation {
-            allowed,
-            reason,
+            allowed: verdict.outcome().allows(),
+            outcome: verdict.outcome(),
+            reason: verdict.reason(),
+            status: gathered.status,
+            ticket: gathered.ticket,
             mode,
             key: gathered.key,
             guard: gathered.guard,
@@ -121,6 +128,12 @@ impl Recorder {
 pub struct Explanation {
     /// Whether the request is let through, as far as Warden is concerned.
     pub allowed: bool,
+    /// What becomes of it.
+    pub outcome: Outcome,
+    /// The status that a refusal has; under [`Mode::Shadow`] it takes no effect.
+    pub status: Option<StatusCode>,
+    /// Whether the AM gave a ticket, which a request would get.
+    pub ticket: bool,
     /// The reason.
     pub reason: Reason,
     /// The mode of the guard.
@@ -135,21 +148,25 @@ pub struct Explanation {
     pub lost: Vec<Arc<ResourceMap>>,
     /// The scopes that the verb needs.
     pub required: Option<Scopes>,
-    /// Whether the AM's answer was kept (`hit`) or asked for (`miss`), if one was needed.
-    pub cache: Option<&'static str>,
-    /// The AM's answer.
+    /// Where the AM's answer came from, or was looked for.
+    pub cache: CacheState,
+    /// The AM's answer, if there was one.
     pub answer: Option<AnswerBrief>,
 }
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let decision = if self.allowed { "allow" } else { "refuse" };
-        writeln!(
+        write!(
             f,
-            "decision: {decision} ({}, mode {})",
+            "decision: {} ({}, mode {}",
+            self.outcome.as_str(),
             self.reason.code(),
             self.mode.as_str()
         )?;
+        match self.status {
+            Some(status) => writeln!(f, ", status {})", status.as_u16())?,
+            None => writeln!(f, ")")?,
+        }
         if let (Some(key), Some(guard)) = (&self.key, &self.guard) {
             writeln!(f, "path:     {key} (guard {guard})")?;
         }
@@ -164,12 +181,11 @@ impl fmt::Display for Explanation {
         }
         if let Some(answer) = &self.answer {
             let state = if answer.active { "active" } else { "inactive" };
-            let cache = self.cache.unwrap_or("unused");
-            writeln!(
-                f,
-                "AM says:  {state}, scopes here: [{}] (cache {cache})",
-                answer.scopes.join(" ")
-            )?;
+            let scopes = answer.scopes.join(" ");
+            writeln!(f, "AM says:  {state}, scopes here: [{scopes}]")?;
+        }
+        if self.cache != CacheState::Unused {
+            writeln!(f, "cache:    {}", self.cache.as_str())?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -14,14 +14,18 @@ use tower::{ServiceExt, service_fn, util::BoxCloneSyncService};
 use tower_layer::Layer;
 use uma_client::{Issuer, ManualClock, PermissionOutcome, ResourceId, Scopes, Ticket};
 
+use warden_canary::MARK;
+
 use crate::*;
 
 pub(crate) const NOW: u64 = 1_800_000_000;
 
 /// What the fake AM does instead of answering.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Trouble {
     Unreachable,
+    /// Reached, and answers 500.
+    Fails,
     Hangs,
     Panics,
     Refuses,
@@ -38,6 +42,9 @@ struct Inner {
     verify_trouble: Mutex<Option<Trouble>>,
     ticket_trouble: Mutex<Option<Trouble>>,
     hold: Mutex<Option<Arc<Notify>>>,
+    /// Tokens, unmarked, at which the AM fails.
+    stumbles: Mutex<Vec<String>>,
+    open: AtomicBool,
     verified: AtomicUsize,
     tickets: AtomicUsize,
 }
@@ -67,6 +74,16 @@ impl FakeAm {
         *self.0.ticket_trouble.lock().unwrap() = trouble;
     }
 
+    /// From now on the AM fails at tokens that begin like this.
+    pub(crate) fn stumble_over(&self, token: &str) {
+        self.0.stumbles.lock().unwrap().push(token.into());
+    }
+
+    /// Whether the AM says that no token is needed.
+    pub(crate) fn wants_no_token(&self, open: bool) {
+        self.0.open.store(open, Ordering::SeqCst);
+    }
+
     /// Answers are looked up when asked, but given only when notified.
     pub(crate) fn hold(&self) -> Arc<Notify> {
         let notify = Arc::new(Notify::new());
@@ -92,7 +109,8 @@ impl FakeAm {
 async fn suffer(trouble: Option<Trouble>) -> Result<(), ProtectionError> {
     match trouble {
         None => Ok(()),
-        Some(Trouble::Unreachable) => Err(ProtectionError::new(ProtectionErrorKind::Am)),
+        Some(Trouble::Unreachable) => Err(ProtectionError::new(ProtectionErrorKind::Unreachable)),
+        Some(Trouble::Fails) => Err(ProtectionError::new(ProtectionErrorKind::Am)),
         Some(Trouble::Hangs) => std::future::pending().await,
         Some(Trouble::Refuses) => Err(ProtectionError::new(ProtectionErrorKind::Refused)),
         Some(Trouble::Panics) => panic!("an AM that panics"),
@@ -104,13 +122,13 @@ impl Protection for FakeAm {
         self.0.verified.fetch_add(1, Ordering::SeqCst);
         let trouble = *self.0.verify_trouble.lock().unwrap();
         suffer(trouble).await?;
-        let answer = self
-            .0
-            .answers
-            .lock()
-            .unwrap()
-            .get(rpt.secret().expose())
-            .cloned();
+        let token = rpt.secret().expose();
+        let token = token.strip_prefix(MARK).unwrap_or(token);
+        let stumbles = self.0.stumbles.lock().unwrap().clone();
+        if stumbles.iter().any(|begin| token.starts_with(begin)) {
+            suffer(Some(Trouble::Fails)).await?;
+        }
+        let answer = self.0.answers.lock().unwrap().get(token).cloned();
         let hold = self.0.hold.lock().unwrap().clone();
         if let Some(hold) = hold {
             hold.notified().await;
@@ -126,11 +144,20 @@ impl Protection for FakeAm {
         let trouble = *self.0.ticket_trouble.lock().unwrap();
         suffer(trouble).await?;
         let fixed = self.0.ticket.lock().unwrap().clone();
-        let ticket = fixed.unwrap_or_else(|| format!("ticket-{number}"));
+        if self.0.open.load(Ordering::SeqCst) {
+            return Ok(PermissionOutcome::NoneNeeded);
+        }
+        let ticket =
+            fixed.unwrap_or_else(|| warden_canary::secret("ticket", format!("ticket-{number}")));
         Ok(PermissionOutcome::Ticket(
             Ticket::parse(&ticket).map_err(ProtectionError::from)?,
         ))
     }
+}
+
+/// A token as it is borne: with the mark by which leaks are found.
+pub(crate) fn token_of(name: &str) -> String {
+    warden_canary::secret("token", name)
 }
 
 pub(crate) fn token_for(resource: &str, scopes: &[&str]) -> ActiveToken {
@@ -177,6 +204,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
+        warden_canary::listen();
         let maps = MemoryMaps::new();
         maps.insert(map("/api/mapped"));
         maps.insert(map("/api/tree").with_subtree(true));
@@ -266,6 +294,7 @@ impl Answered {
             .rsplit("ticket=\"")
             .next()?
             .strip_suffix('"')
+            .map(|ticket| ticket.strip_prefix(MARK).unwrap_or(ticket))
     }
 
     pub(crate) fn reason(&self) -> String {
@@ -280,12 +309,17 @@ impl App {
         let response = self.service.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
-        Answered {
+        let answered = Answered {
             status: parts.status.as_u16(),
             by_handler: parts.headers.contains_key("host-handler"),
             headers: parts.headers,
             body: String::from_utf8(body.to_vec()).unwrap(),
+        };
+        // A dialect's own body carries the ticket, as its challenge does.
+        if answered.header("content-type") == Some("application/problem+json") {
+            warden_canary::shown(&answered.body);
         }
+        answered
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answered {
@@ -293,7 +327,7 @@ impl App {
     }
 
     pub(crate) async fn call(&self, method: &str, path: &str, token: &str) -> Answered {
-        let value = format!("Bearer {token}");
+        let value = format!("Bearer {}", token_of(token));
         self.send(request(method, path, &[("authorization", &value)]))
             .await
     }

@@ -97,8 +97,9 @@ impl Served {
 /// `Vary: Authorization` (RFC 9111 sections 3.5 and 5.2.2).
 fn keep_private(headers: &mut HeaderMap) {
     merge_vary(headers);
-    if !headers.contains_key(CACHE_CONTROL) {
-        headers.insert(CACHE_CONTROL, const { HeaderValue::from_static("private") });
+    let private = const { HeaderValue::from_static("private") };
+    if let Entry::Vacant(entry) = headers.entry(CACHE_CONTROL) {
+        entry.insert(private);
         return;
     }
     let mut kept: Vec<String> = Vec::new();
@@ -127,18 +128,20 @@ fn keep_private(headers: &mut HeaderMap) {
 }
 
 fn merge_vary(headers: &mut HeaderMap) {
-    let varies = headers.get_all(VARY).iter().any(|field| {
+    let authorization = const { HeaderValue::from_static("authorization") };
+    let named = |field: &HeaderValue| {
         field.as_bytes().split(|&byte| byte == b',').any(|name| {
             let name = name.trim_ascii();
             name == b"*" || name.eq_ignore_ascii_case(b"authorization")
         })
-    });
-    if !varies {
-        let authorization = const { HeaderValue::from_static("authorization") };
-        match headers.entry(VARY) {
-            Entry::Occupied(mut entry) => entry.append(authorization),
-            Entry::Vacant(entry) => {
-                entry.insert(authorization);
+    };
+    match headers.entry(VARY) {
+        Entry::Vacant(entry) => {
+            entry.insert(authorization);
+        }
+        Entry::Occupied(mut entry) => {
+            if !entry.iter().any(named) {
+                entry.append(authorization);
             }
         }
     }

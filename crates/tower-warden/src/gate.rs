@@ -3,20 +3,21 @@
 mod breaker;
 mod bucket;
 mod fair;
+mod gates;
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
-use uma_client::{Clock, Issuer};
+use uma_client::Clock;
 
-use breaker::Breaker;
+use breaker::{Breaker, Failure};
 pub(crate) use bucket::Bucket;
 use fair::FairBucket;
+pub(crate) use gates::Gates;
 
-use crate::{Am, OwnerId, ProtectionError, ProtectionErrorKind, meter};
+use crate::{OwnerId, ProtectionError, ProtectionErrorKind, meter};
 
 /// What one AM may be asked. All limits hold for each AM by itself.
 ///
@@ -159,8 +160,8 @@ pub(crate) enum TicketFor {
 #[derive(Debug)]
 pub(crate) struct Gate {
     limits: GateLimits,
-    /// The AM's short name.
-    name: String,
+    /// The AM in metrics.
+    label: Arc<str>,
     turns: Semaphore,
     /// Half of the turns, for what nobody has vouched for: the other half is left to those who are in.
     strangers: Semaphore,
@@ -172,11 +173,11 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    fn new(name: &str, limits: GateLimits, clock: Arc<dyn Clock>) -> Self {
+    fn new(label: Arc<str>, limits: GateLimits, clock: Arc<dyn Clock>) -> Self {
         let now = clock.monotonic();
         let fair = |rate| Mutex::new(FairBucket::full(rate, now));
         Self {
-            name: name.to_owned(),
+            label,
             turns: Semaphore::new(limits.concurrency),
             strangers: Semaphore::new((limits.concurrency / 2).max(1)),
             breaker: Mutex::new(Breaker::default()),
@@ -188,15 +189,17 @@ impl Gate {
         }
     }
 
-    /// Asks about a token. One that is not `known` takes a unit from the budget; it comes back if `confirmed` says that the
-    /// answer was good, or if the AM failed, which the breaker bounds.
+    /// Asks about a token; `witness` tells tokens apart that the AM has lately confirmed. Any other takes a unit from the
+    /// budget; it comes back if `confirmed` says that the answer was good, or if the token can't have been what the AM failed
+    /// on, which the breaker bounds.
     pub(crate) async fn verify<T>(
         &self,
-        known: bool,
+        witness: Option<u64>,
         deadline: Instant,
         confirmed: impl FnOnce(&T) -> bool,
         ask: impl Future<Output = Result<T, ProtectionError>>,
     ) -> Result<T, Barred> {
+        let known = witness.is_some();
         let take = |now| {
             if known {
                 Ok(())
@@ -204,13 +207,18 @@ impl Gate {
                 lock(&self.new_tokens).take(now)
             }
         };
-        let answer = self.pass("introspection", known, take, deadline, ask).await;
+        let caller = Caller { known, witness };
+        let answer = self
+            .pass("introspection", caller, take, deadline, ask)
+            .await;
         let back = match &answer {
             Ok(answer) => confirmed(answer),
-            Err(Barred::Late) => true,
-            Err(Barred::Failed(error)) => error.kind() == ProtectionErrorKind::Am,
-            // Nothing was taken.
-            Err(Barred::Busy(_) | Barred::Open(_)) => false,
+            Err(Barred::Failed(error)) => matches!(
+                error.kind(),
+                ProtectionErrorKind::Unreachable | ProtectionErrorKind::Busy
+            ),
+            // Of what is busy or left alone, nothing was taken.
+            Err(Barred::Late | Barred::Busy(_) | Barred::Open(_)) => false,
         };
         if back && !known {
             lock(&self.new_tokens).give_back();
@@ -218,11 +226,12 @@ impl Gate {
         answer
     }
 
-    /// Asks for a ticket.
+    /// Asks for a ticket; `witness` tells owners apart.
     pub(crate) async fn ticket<T>(
         &self,
         budget: TicketFor,
         owner: &OwnerId,
+        witness: u64,
         deadline: Instant,
         ask: impl Future<Output = Result<T, ProtectionError>>,
     ) -> Result<T, Barred> {
@@ -231,21 +240,24 @@ impl Gate {
             TicketFor::Anonymous => &self.anonymous_tickets,
         };
         let take = |now| lock(bucket).take(owner, now);
-        let known = budget == TicketFor::Confirmed;
-        self.pass("permission", known, take, deadline, ask).await
+        let caller = Caller {
+            known: budget == TicketFor::Confirmed,
+            witness: Some(witness),
+        };
+        self.pass("permission", caller, take, deadline, ask).await
     }
 
     async fn pass<T>(
         &self,
         endpoint: &'static str,
-        known: bool,
+        caller: Caller,
         take: impl FnOnce(Instant) -> Result<(), Duration>,
         deadline: Instant,
         ask: impl Future<Output = Result<T, ProtectionError>>,
     ) -> Result<T, Barred> {
         let left = |now| deadline.saturating_duration_since(now);
         let wait = self.limits.queue.min(left(self.clock.monotonic()));
-        let stranger = if known {
+        let stranger = if caller.known {
             None
         } else {
             Some(turn(&self.strangers, wait).await?)
@@ -254,7 +266,9 @@ impl Gate {
         // Only now that the turn has come: what waits must neither hold units that others could use, nor go on to an AM
         // that was found dead meanwhile.
         let now = self.clock.monotonic();
-        let entry = lock(&self.breaker).enter(now).map_err(Barred::Open)?;
+        let entry = lock(&self.breaker)
+            .enter(now, caller.witness)
+            .map_err(Barred::Open)?;
         let mut trial = Trial {
             gate: self,
             entry: Some(entry),
@@ -265,30 +279,52 @@ impl Gate {
         let ended = self.clock.monotonic();
         let mut breaker = lock(&self.breaker);
         trial.entry = None;
+        let perhaps = Failure::Perhaps {
+            witness: caller.witness,
+        };
         let answer = match outcome {
             Ok(Ok(answer)) => {
                 breaker.succeed();
                 Ok(answer)
             }
             Ok(Err(error)) => {
-                if error.kind() == ProtectionErrorKind::Am {
-                    breaker.fail(ended, error.retry_after());
-                } else {
-                    breaker.succeed();
+                use ProtectionErrorKind as Kind;
+                let after = error.retry_after();
+                match error.kind() {
+                    Kind::Unreachable | Kind::Busy => {
+                        breaker.fail(entry, ended, Failure::Certain, after);
+                    }
+                    Kind::Am => breaker.fail(entry, ended, perhaps, after),
+                    // The AM answered.
+                    Kind::Refused | Kind::Unregistered => breaker.succeed(),
+                    // It may not have been asked at all.
+                    Kind::Pat | Kind::Host => breaker.leave(entry),
                 }
                 Err(Barred::Failed(error))
             }
             Err(_) => {
-                breaker.fail(ended, None);
+                breaker.fail(entry, ended, perhaps, None);
                 Err(Barred::Late)
             }
         };
+        let state = breaker.state(ended);
+        // The recorder is the host's: not to be called under a lock.
+        drop(breaker);
         let outcome = if answer.is_ok() { "ok" } else { "error" };
         let elapsed = ended.saturating_duration_since(now);
-        meter::am_call(&self.name, endpoint, outcome, elapsed);
-        meter::circuit(&self.name, breaker.state(ended));
+        meter::am_call(&self.label, endpoint, outcome, elapsed);
+        meter::circuit(&self.label, state);
         answer
     }
+}
+
+/// Who has the AM asked.
+#[derive(Debug, Clone, Copy)]
+struct Caller {
+    /// Whether the AM has lately confirmed the token of the request.
+    known: bool,
+    /// To whom a failure is put down, if not to a stranger.
+    witness: Option<u64>,
 }
 
 /// A call on its way; dropped before its end, it leaves the breaker as it was.
@@ -319,38 +355,9 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The gates of all AMs.
-#[derive(Debug)]
-pub(crate) struct Gates {
-    limits: GateLimits,
-    clock: Arc<dyn Clock>,
-    gates: Mutex<HashMap<Issuer, Arc<Gate>>>,
-}
-
-impl Gates {
-    pub(crate) fn new(limits: GateLimits, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            limits,
-            clock,
-            gates: Mutex::default(),
-        }
-    }
-
-    /// The gate before an AM. There are as many as the host's maps name AMs.
-    pub(crate) fn before(&self, am: &Am) -> Arc<Gate> {
-        let mut gates = lock(&self.gates);
-        if let Some(gate) = gates.get(am.issuer()) {
-            return gate.clone();
-        }
-        let gate = Arc::new(Gate::new(am.name(), self.limits, self.clock.clone()));
-        gates.insert(am.issuer().clone(), gate.clone());
-        gate
-    }
-
-    pub(crate) const fn limits(&self) -> &GateLimits {
-        &self.limits
-    }
-}
-
+#[cfg(test)]
+mod blame;
+#[cfg(test)]
+mod load_tests;
 #[cfg(test)]
 mod tests;

@@ -169,6 +169,8 @@ mod tests {
             guards(&twice).unwrap_err(),
             GuardError::Repeated("/api".into())
         );
+        let told = guards(&twice).unwrap_err().to_string();
+        assert_eq!(told, "`/api` is guarded twice");
     }
 
     #[test]

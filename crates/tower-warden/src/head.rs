@@ -70,7 +70,7 @@ impl<'a> RequestHead<'a> {
         Self {
             path: original,
             behind: path,
-            nested: is_nested(original, path, extensions),
+            nested: original != path && is_nested(original, path, extensions),
             method,
             headers,
             extensions,
@@ -87,6 +87,15 @@ impl<'a> RequestHead<'a> {
     #[must_use]
     pub const fn method(&self) -> &'a Method {
         self.method
+    }
+
+    /// The verb whose scopes the request needs. A WebSocket over HTTP/2 (an extended `CONNECT`, RFC 8441) needs what it needs
+    /// over HTTP/1.1, where it is a `GET` with `Upgrade`.
+    pub(crate) fn verb(&self) -> &'a Method {
+        match *self.method {
+            Method::CONNECT if is_websocket(self.extensions) => &Method::GET,
+            _ => self.method,
+        }
     }
 
     /// The fields.
@@ -147,6 +156,18 @@ fn is_nested(original: &str, path: &str, extensions: &Extensions) -> bool {
 
 #[cfg(not(feature = "axum"))]
 const fn is_nested(_: &str, _: &str, _: &Extensions) -> bool {
+    false
+}
+
+#[cfg(feature = "http2")]
+fn is_websocket(extensions: &Extensions) -> bool {
+    extensions
+        .get::<hyper::ext::Protocol>()
+        .is_some_and(|protocol| protocol.as_str() == "websocket")
+}
+
+#[cfg(not(feature = "http2"))]
+const fn is_websocket(_: &Extensions) -> bool {
     false
 }
 

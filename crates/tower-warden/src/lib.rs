@@ -103,6 +103,7 @@ mod map;
 mod maps;
 mod meter;
 mod method_scopes;
+mod outcome;
 mod path;
 mod peer;
 mod protection;
@@ -124,6 +125,7 @@ pub use builder::{BuildError, BuildErrorKind, WardenBuilder};
 pub use coverage::Uncovered;
 pub use decision::{CLOCK_SKEW_SECONDS, Decision, Insufficiency, decide};
 pub use engine::{Engine, MIN_EPOCH_HEADER, Purger};
+pub use event::CacheState;
 pub use explain::{AnswerBrief, Explanation};
 #[cfg(feature = "axum")]
 pub use extract::NotDecided;
@@ -139,6 +141,7 @@ pub use maps::{
     Target,
 };
 pub use method_scopes::MethodScopes;
+pub use outcome::Outcome;
 pub use path::{CanonicalPath, MAX_PATH_BYTES, MAX_SEGMENTS, PathError, PathErrorKind};
 pub use peer::Peer;
 pub use protection::{

@@ -204,24 +204,51 @@ struct Look {
     plain: bool,
 }
 
+const SLASH: u8 = 1;
+const DOT: u8 = 2;
+const ESCAPE: u8 = 4;
+const SPECIAL: u8 = 8;
+
+/// What each octet is to the look.
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    #[allow(clippy::indexing_slicing, reason = "at compile time")]
+    while byte < classes.len() {
+        classes[byte] = match byte {
+            0..=0x1f | 0x7f..=0xff | 0x5c => SPECIAL,
+            0x2f => SLASH,
+            0x2e => DOT,
+            0x25 => ESCAPE,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    classes
+};
+
 impl Look {
     fn at(rest: &[u8]) -> Self {
-        let mut look = Self {
-            slashes: 0,
-            escapes: false,
-            plain: true,
-        };
-        let mut previous = b'/';
+        let mut slashes = 0;
+        let mut found = 0;
+        let mut oddly = 0;
+        let mut previous = SLASH;
         for &byte in rest {
-            look.slashes += usize::from(byte == b'/');
-            look.escapes |= byte == b'%';
-            let special = byte <= 0x1f || byte >= 0x7f || byte == b'\\';
-            let starts_oddly = previous == b'/' && (byte == b'/' || byte == b'.');
-            look.plain &= !(special || starts_oddly);
-            previous = byte;
+            let class = CLASSES.get(usize::from(byte)).copied().unwrap_or(SPECIAL);
+            slashes += usize::from(class & SLASH);
+            found |= class;
+            // A segment that is empty or starts with a dot.
+            if class & (SLASH | DOT) != 0 {
+                oddly |= previous & SLASH;
+            }
+            previous = class;
         }
-        look.plain &= previous != b'/';
-        look
+        oddly |= previous & SLASH;
+        Self {
+            slashes,
+            escapes: found & ESCAPE != 0,
+            plain: found & SPECIAL == 0 && oddly == 0,
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::StatusCode;
 use uma_client::{PermissionOutcome, Secret};
 
 pub use evidence::{ActiveToken, Evidence, Permission, Source, Window};
@@ -144,7 +145,12 @@ impl ProtectionError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ProtectionErrorKind {
-    /// The AM is unreachable, slow, overloaded or broken. Such errors open the AM's circuit breaker.
+    /// There was no connection to the AM, so that no token can be the cause. Such errors open the AM's circuit breaker.
+    Unreachable,
+    /// The AM says that the host asks too much (429). It is left alone for as long as it says.
+    Busy,
+    /// The AM was reached, and was too slow or failed (5xx, a connection that broke): perhaps on this call alone. Such errors
+    /// open the circuit breaker when several requesters or owners meet them.
     Am,
     /// The AM answered, and refused the call or answered in a way that can't be trusted.
     Refused,
@@ -160,6 +166,8 @@ impl From<uma_client::Error> for ProtectionError {
     fn from(error: uma_client::Error) -> Self {
         use uma_client::ErrorKind as Uma;
         let kind = match error.kind() {
+            Uma::Unreachable if !error.outcome_unknown() => ProtectionErrorKind::Unreachable,
+            _ if error.status() == Some(StatusCode::TOO_MANY_REQUESTS) => ProtectionErrorKind::Busy,
             Uma::Unreachable | Uma::Timeout | Uma::Unavailable | Uma::BodyTooLarge => {
                 ProtectionErrorKind::Am
             }
@@ -179,6 +187,8 @@ impl From<uma_client::Error> for ProtectionError {
 impl fmt::Display for ProtectionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
+            ProtectionErrorKind::Unreachable => "the authorization manager can't be reached",
+            ProtectionErrorKind::Busy => "the authorization manager is asked too much",
             ProtectionErrorKind::Am => "the authorization manager did not answer",
             ProtectionErrorKind::Refused => "the authorization manager refused the host's call",
             ProtectionErrorKind::Pat => {

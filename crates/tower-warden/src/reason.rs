@@ -43,6 +43,9 @@ pub enum Reason {
     /// The token was issued by, or lately confirmed at, another AM, so this one was not asked: 401, or 403 where no
     /// ticket is to be had.
     TokenOfAnotherAm,
+    /// A handler asked for a further scope when the answer that had let the request in no longer counted: 401, or 403 where
+    /// no ticket is to be had.
+    AnswerEnded,
     /// The maps could not be read: 503.
     MapsUnavailable,
     /// The AM could not say what the token is worth: 503.
@@ -99,6 +102,7 @@ impl Reason {
             Self::Insufficient(Insufficiency::Expired) => "token_expired",
             Self::Insufficient(Insufficiency::Scopes) => "insufficient_scope",
             Self::TokenOfAnotherAm => "token_of_another_am",
+            Self::AnswerEnded => "answer_ended",
             Self::MapsUnavailable => "maps_unavailable",
             Self::AmUnavailable => "am_unavailable",
             Self::SourceBusy => "source_busy",
@@ -129,6 +133,9 @@ impl Reason {
             }
             Self::Insufficient(_) | Self::TokenOfAnotherAm => {
                 "The token does not permit this. Take the ticket to the authorization server named in the challenge for one that does."
+            }
+            Self::AnswerEnded => {
+                "What the authorization server said of the token has ended meanwhile. Send the request again, or take the ticket there."
             }
             Self::SourceBusy => {
                 "Too many requests from here need the authorization server. Try again later."

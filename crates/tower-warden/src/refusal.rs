@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WARNING, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 
-use crate::{Reason, Rejection};
+use crate::{Outcome, Reason, Rejection};
 
 pub(crate) type OnReject = dyn Fn(&mut Rejection<'_>) + Send + Sync;
 
@@ -26,7 +26,12 @@ pub struct Refusal {
 /// What decides the status and the fields of a refusal.
 enum Answer {
     /// The AM gave a ticket, or the dialect needs none: the dialect has written the challenge.
-    Challenge(Box<Response<Bytes>>),
+    Challenge {
+        response: Box<Response<Bytes>>,
+        ticket: bool,
+    },
+    /// A challenge that takes no effect, so that no ticket was asked for.
+    Unasked,
     /// The AM is or may be the trouble.
     Unreachable {
         status: StatusCode,
@@ -76,10 +81,21 @@ impl Refusal {
         }
     }
 
-    pub(crate) fn challenge(reason: Reason, challenge: Response<Bytes>) -> Self {
+    pub(crate) fn challenge(reason: Reason, challenge: Response<Bytes>, ticket: bool) -> Self {
         Self {
             reason,
-            answer: Answer::Challenge(Box::new(challenge)),
+            answer: Answer::Challenge {
+                response: Box::new(challenge),
+                ticket,
+            },
+        }
+    }
+
+    /// What would be a challenge if the guard enforced: no ticket is asked for.
+    pub(crate) const fn unasked(reason: Reason) -> Self {
+        Self {
+            reason,
+            answer: Answer::Unasked,
         }
     }
 
@@ -93,7 +109,8 @@ impl Refusal {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match &self.answer {
-            Answer::Challenge(challenge) => challenge.status(),
+            Answer::Challenge { response, .. } => response.status(),
+            Answer::Unasked => StatusCode::FORBIDDEN,
             Answer::Unreachable { status, .. } | Answer::Plain(status) => *status,
             Answer::Later(_) => StatusCode::TOO_MANY_REQUESTS,
         }
@@ -102,7 +119,22 @@ impl Refusal {
     /// Whether the answer carries a ticket or another way to get a token.
     #[must_use]
     pub fn is_challenge(&self) -> bool {
-        matches!(self.answer, Answer::Challenge(_))
+        matches!(self.answer, Answer::Challenge { .. })
+    }
+
+    /// What became of the request.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match &self.answer {
+            Answer::Challenge { .. } | Answer::Unasked => Outcome::Challenge,
+            Answer::Unreachable { .. } => Outcome::Error,
+            Answer::Plain(_) | Answer::Later(_) => Outcome::Deny,
+        }
+    }
+
+    /// Whether a ticket of the AM goes out with it.
+    pub(crate) fn has_ticket(&self) -> bool {
+        matches!(self.answer, Answer::Challenge { ticket: true, .. })
     }
 
     /// The answer, with an `application/problem+json` body (RFC 9457) unless the dialect has a body of its own.
@@ -112,16 +144,17 @@ impl Refusal {
 
     /// As [`Refusal::into_response`], with what the host's hook makes of it.
     pub(crate) fn into_response_with<B: From<Bytes>>(self, hook: Option<&OnReject>) -> Response<B> {
-        let mut rejection = Rejection::new(&self);
-        if let Some(hook) = hook {
+        let changes = hook.map(|hook| {
+            let mut rejection = Rejection::new(&self);
             hook(&mut rejection);
-        }
-        let (body, headers) = (rejection.body, rejection.headers);
+            (rejection.body, rejection.headers)
+        });
+        let (body, headers) = changes.unwrap_or_default();
         let status = self.status();
         let reason = self.reason;
         let mut response = match self.answer {
-            Answer::Challenge(challenge) => {
-                let mut challenge = *challenge;
+            Answer::Challenge { response, .. } => {
+                let mut challenge = *response;
                 if let Some(value) = challenge.headers_mut().get_mut(WWW_AUTHENTICATE) {
                     value.set_sensitive(true);
                 }
@@ -140,7 +173,7 @@ impl Refusal {
                 response.headers_mut().insert(RETRY_AFTER, seconds(after));
                 response
             }
-            Answer::Plain(_) => Response::default(),
+            Answer::Plain(_) | Answer::Unasked => Response::default(),
         };
         *response.status_mut() = status;
         response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
@@ -178,12 +211,16 @@ fn seconds(after: Duration) -> HeaderValue {
 
 fn problem(status: StatusCode, reason: Reason) -> Bytes {
     // All parts are our own constants, free of characters that JSON escapes but `"`, which none of them holds.
-    format!(
-        r#"{{"title":"{}","status":{},"detail":"{}","reason":"{}"}}"#,
+    let parts = [
+        r#"{"title":""#,
         status.canonical_reason().unwrap_or("Refused"),
-        status.as_u16(),
+        r#"","status":"#,
+        status.as_str(),
+        r#","detail":""#,
         reason.advice(),
+        r#"","reason":""#,
         reason.code(),
-    )
-    .into()
+        r#""}"#,
+    ];
+    parts.concat().into()
 }

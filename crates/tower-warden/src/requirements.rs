@@ -14,7 +14,8 @@ use crate::{Am, OwnerId, ResourceMap};
 pub struct Requirement {
     map: Arc<ResourceMap>,
     required: Scopes,
-    ask: Scopes,
+    /// Where it is not `required`.
+    ask: Option<Scopes>,
 }
 
 impl Requirement {
@@ -22,20 +23,16 @@ impl Requirement {
     #[must_use]
     pub fn of_method(map: Arc<ResourceMap>, method: &Method) -> Option<Self> {
         let required = map.required(method)?.clone();
-        Some(Self {
-            ask: required.clone(),
-            required,
-            map,
-        })
+        Some(Self::new(map, required))
     }
 
     /// A requirement of its own scopes, for checks that a verb does not express.
     #[must_use]
     pub fn new(map: Arc<ResourceMap>, required: Scopes) -> Self {
         Self {
-            ask: required.clone(),
-            required,
             map,
+            required,
+            ask: None,
         }
     }
 
@@ -43,7 +40,7 @@ impl Requirement {
     /// section 4.1: a reasonable set for the attempted request).
     #[must_use]
     pub fn with_ask(mut self, ask: Scopes) -> Self {
-        self.ask = ask;
+        self.ask = Some(ask);
         self
     }
 
@@ -62,7 +59,7 @@ impl Requirement {
     /// The scopes that the AM is asked for when the request is refused.
     #[must_use]
     pub fn ask(&self) -> &Scopes {
-        &self.ask
+        self.ask.as_ref().unwrap_or(&self.required)
     }
 }
 
@@ -126,7 +123,7 @@ impl Requirements {
                     .resource_id()
                     .as_str()
                     .clone_into(&mut request.resource_id);
-                request.resource_scopes = requirement.ask.to_strings();
+                request.resource_scopes = requirement.ask().to_strings();
                 request
             })
             .collect()
@@ -154,3 +151,66 @@ impl fmt::Display for MixedRequirements {
 }
 
 impl std::error::Error for MixedRequirements {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::{am, map, map_at};
+
+    fn view(map: ResourceMap) -> Requirement {
+        Requirement::of_method(Arc::new(map), &Method::GET).unwrap()
+    }
+
+    fn words(scopes: &Scopes) -> String {
+        scopes.to_string()
+    }
+
+    #[test]
+    fn requirements_are_of_one_owner_and_one_am() {
+        let first = || view(map("/api/a"));
+        let same = view(map("/api/b"));
+        let of_another = view(map_at("/api/b", "bob", &am("https://am.example")));
+        let elsewhere = view(map_at("/api/b", "alice", &am("https://other.example")));
+        let both = Requirements::new(first(), vec![same.clone()]).unwrap();
+        assert_eq!(both.iter().count(), 2);
+        assert_eq!(both.owner().as_str(), "alice");
+        assert_eq!(both.am().issuer().as_str(), "https://am.example");
+        for other in [of_another, elsewhere] {
+            // Wherever it stands: not the first alone is looked at.
+            for rest in [vec![other.clone()], vec![same.clone(), other.clone()]] {
+                let error = Requirements::new(first(), rest).unwrap_err();
+                assert!(error.to_string().contains("more than one owner or AM"));
+            }
+        }
+    }
+
+    #[test]
+    fn the_am_is_asked_for_what_is_to_be_asked_and_no_less_is_required() {
+        let ask = Scopes::parse(["view", "edit"]).unwrap();
+        let requirement = view(map("/api/a")).with_ask(ask);
+        assert_eq!(words(requirement.required()), "view");
+        assert_eq!(words(requirement.ask()), "edit view");
+        let second = Requirement::new(Arc::new(map("/api/b")), Scopes::parse(["delete"]).unwrap());
+        assert_eq!(words(second.required()), "delete");
+        let both = Requirements::new(requirement, vec![second]).unwrap();
+        let asked: Vec<_> = both
+            .to_permission_requests()
+            .into_iter()
+            .map(|request| (request.resource_id, request.resource_scopes.join(" ")))
+            .collect();
+        let expected = [("/api/a", "edit view"), ("/api/b", "delete")];
+        assert_eq!(
+            asked,
+            expected.map(|(id, scopes)| (id.into(), scopes.into()))
+        );
+        assert_eq!(both.first().map().key(), "/api/a");
+    }
+
+    #[test]
+    fn a_verb_that_no_registered_scope_covers_requires_nothing_that_could_be_met() {
+        let map = Arc::new(map("/api/a"));
+        assert!(Requirement::of_method(map.clone(), &Method::OPTIONS).is_none());
+        let needed = Requirement::of_method(map, &Method::DELETE).unwrap();
+        assert_eq!(words(needed.required()), "delete");
+    }
+}

@@ -3,8 +3,8 @@
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
-use http::{Request, Response};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, WWW_AUTHENTICATE};
+use http::{Method, Request, Response};
 use tower_service::Service;
 
 use crate::coverage::Probe;
@@ -128,7 +128,14 @@ impl<S> Warden<S> {
             }
             Verdict::Refuse(refusal) => {
                 let hook = self.engine.shared.on_reject.as_deref();
-                Err(refusal.into_response_with(hook))
+                let mut response: Response<Bytes> = refusal.into_response_with(hook);
+                if request.method() == Method::HEAD {
+                    // No server is sure to take it away, and over HTTP/2 it breaks the answer (RFC 9110 section 9.3.2).
+                    let length = response.body().len().into();
+                    response.headers_mut().insert(CONTENT_LENGTH, length);
+                    response.body_mut().clear();
+                }
+                Err(response.map(ResBody::from))
             }
         }
     }

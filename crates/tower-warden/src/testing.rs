@@ -23,3 +23,21 @@ pub async fn assert_covered<S, R>(
         panic!("{uncovered}");
     }
 }
+
+/// Asserts that routes stand behind Warden, one by one: [`Engine::verify_routes`], for tests.
+///
+/// # Panics
+///
+/// If a route is a hole; the message names each.
+#[allow(clippy::panic, reason = "an assertion for tests")]
+pub async fn assert_routes_covered<S, R>(
+    engine: &Engine,
+    app: S,
+    routes: impl IntoIterator<Item = impl AsRef<str>>,
+) where
+    S: Service<Request<Body>, Response = Response<R>>,
+{
+    if let Err(uncovered) = engine.verify_routes(app, routes).await {
+        panic!("{uncovered}");
+    }
+}

@@ -4,7 +4,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::{Access, Mode, Reason, Refusal};
+use crate::{Access, Mode, Outcome, Reason, Refusal};
 
 /// What is to be done with a request.
 #[derive(Debug)]
@@ -29,6 +29,16 @@ impl Verdict {
             Self::Allow(Access::Owner(_)) => Reason::Owner,
             Self::Allow(Access::Unmapped) => Reason::Unmapped,
             Self::Refuse(refusal) => refusal.reason(),
+        }
+    }
+
+    /// What becomes of the request.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Pass(_) | Self::Allow(Access::Unmapped) => Outcome::Pass,
+            Self::Allow(_) => Outcome::Allow,
+            Self::Refuse(refusal) => refusal.outcome(),
         }
     }
 }

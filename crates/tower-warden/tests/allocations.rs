@@ -35,3 +35,41 @@ fn the_hot_path_keeps_to_its_budget() {
         );
     }
 }
+
+/// What a map costs beside the octets of its path and the AM's id for it.
+#[test]
+fn a_map_takes_at_most_150_octets_beside_its_strings() {
+    use std::sync::Arc;
+    use tower_warden::{Am, Audience, CanonicalPath, MapIndex, OwnerId, ResourceMap};
+    use uma_client::{Issuer, ResourceId, Scopes};
+
+    let issuer = Issuer::parse("https://am.example").unwrap();
+    let am = Arc::new(Am::new(issuer, Audience::NotChecked));
+    let owner = OwnerId::new("alice");
+    let scopes = Scopes::parse(["view", "edit"]).unwrap();
+    let map = |number: usize| {
+        let path = format!("/api/people/{number:07}");
+        let map = ResourceMap::new(
+            CanonicalPath::parse(&path).unwrap(),
+            owner.clone(),
+            am.clone(),
+            ResourceId::parse(&format!("{number:08}")).unwrap(),
+            scopes.clone(),
+        );
+        Arc::new(map)
+    };
+    // Lazily made things are there before.
+    drop(map(0));
+    // A path of 19 octets; an id of 8 that is shared by counting, behind two counters.
+    let strings = 19 + (16 + 8);
+    // Some are just above a number at which the tables double.
+    for count in [30_000_usize, 58_000, 100_000, 120_000] {
+        let mut index = None;
+        let taken = allocation_counter::measure(|| {
+            index = MapIndex::build((0..count).map(map)).ok();
+        });
+        assert_eq!(index.map(|index| index.len()), Some(count));
+        let each = taken.bytes_current / i64::try_from(count).unwrap() - strings;
+        assert!(each <= 150, "{count} maps: {each} octets each");
+    }
+}

@@ -189,6 +189,33 @@ mod tests {
     }
 
     #[test]
+    fn a_scope_is_its_text() {
+        let longest = "a".repeat(256);
+        assert_eq!(Scope::parse(&longest).unwrap().as_str(), longest);
+        let scope: Scope = "view".parse().unwrap();
+        assert!("".parse::<Scope>().is_err());
+        assert_eq!(scope.as_ref(), "view");
+        assert_eq!(scope.to_string(), "view");
+        assert_eq!(format!("{scope:?}"), r#""view""#);
+    }
+
+    #[test]
+    fn a_set_is_what_it_holds() {
+        let set = Scopes::parse(["view", "edit", "view"]).unwrap();
+        assert_eq!(set.to_string(), "edit view");
+        assert_eq!(set.to_strings(), ["edit", "view"]);
+        assert_eq!(format!("{set:?}"), r#"{"edit", "view"}"#);
+        assert_eq!(set.iter().len(), 2);
+        assert_eq!((&set).into_iter().count(), 2);
+        let one = Scopes::from(Scope::parse("view").unwrap());
+        assert_eq!(one.to_string(), "view");
+        assert!(set.contains("view") && !set.contains("vie") && !one.contains("edit"));
+        assert!(one.is_subset(&set) && set.is_subset(&set) && !set.is_subset(&one));
+        let error = Scopes::parse(["view", ""]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidScope);
+    }
+
+    #[test]
     fn sets_are_sorted_and_never_empty() {
         let set = Scopes::parse(["edit", "view", "edit"]).unwrap();
         assert_eq!(set.as_slice().len(), 2);

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, header};
 use percent_encoding::percent_decode_str;
+use url::Url;
 
 use crate::params::Params;
 use crate::reply::ApiError;
@@ -11,8 +12,6 @@ use crate::shared::Shared;
 use crate::state::clients::{Client, PROTECTION_SCOPE};
 use crate::state::{Party, Session, State, limits};
 
-/// The cookie of a signed-in person. Hosts on the same address have cookies of other names.
-pub(crate) const SESSION_COOKIE: &str = "warden-am-session";
 const SESSION_LIFE_MS: i64 = 12 * 3_600_000;
 
 /// The `Authorization` field of a request.
@@ -152,9 +151,18 @@ pub(crate) fn pat_of(state: &State, token: &str, now_ms: i64) -> Result<Pat, Api
     Err(ApiError::invalid_token(true))
 }
 
+/// The name of the cookie of a signed-in person. Cookies know no ports, so AMs and hosts on one address need cookies of
+/// different names.
+pub(crate) fn session_cookie_name(issuer: &Url) -> String {
+    issuer.port().map_or_else(
+        || String::from("warden-am-session"),
+        |port| format!("warden-am-session-{port}"),
+    )
+}
+
 /// The person who is signed in.
 pub(crate) fn signed_in(am: &Shared, headers: &HeaderMap) -> Option<String> {
-    let cookie = session_cookie(headers)?;
+    let cookie = session_cookie(am, headers)?;
     am.read(|state, now_ms| {
         let (session, _) = state.sessions.get(cookie, now_ms)?;
         state
@@ -164,14 +172,14 @@ pub(crate) fn signed_in(am: &Shared, headers: &HeaderMap) -> Option<String> {
     })
 }
 
-pub(crate) fn session_cookie(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn session_cookie<'a>(am: &Shared, headers: &'a HeaderMap) -> Option<&'a str> {
     headers
         .get_all(header::COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == SESSION_COOKIE)
+        .find(|(name, _)| *name == am.session_cookie)
         .map(|(_, value)| value)
 }
 
@@ -182,20 +190,22 @@ pub(crate) fn sign_in(
     user: &str,
 ) -> Result<String, crate::error::Error> {
     let session = am.change(|state, now_ms| {
-        if let Some(old) = session_cookie(headers) {
+        if let Some(old) = session_cookie(am, headers) {
             state.sessions.take(old, now_ms);
         }
         let session = Session {
             user: user.to_owned(),
         };
         let expires_ms = now_ms.saturating_add(SESSION_LIFE_MS);
-        state.sessions.issue(session, expires_ms, limits::SESSIONS)
+        state
+            .sessions
+            .issue(&state.mark, session, expires_ms, limits::SESSIONS)
     })??;
     Ok(set_cookie(am, &session, SESSION_LIFE_MS / 1_000))
 }
 
 pub(crate) fn sign_out(am: &Shared, headers: &HeaderMap) -> Result<String, crate::error::Error> {
-    if let Some(session) = session_cookie(headers) {
+    if let Some(session) = session_cookie(am, headers) {
         am.change(|state, now_ms| state.sessions.take(session, now_ms))?;
     }
     Ok(set_cookie(am, "", 0))
@@ -208,7 +218,6 @@ fn set_cookie(am: &Shared, value: &str, max_age: i64) -> String {
         &am.prefix
     };
     let secure = if am.secure { "; Secure" } else { "" };
-    format!(
-        "{SESSION_COOKIE}={value}; Path={path}; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}"
-    )
+    let name = &am.session_cookie;
+    format!("{name}={value}; Path={path}; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}")
 }

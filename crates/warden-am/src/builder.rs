@@ -12,6 +12,7 @@ use uma_client::wire::ClientMetadata;
 use url::Url;
 
 use crate::WardenAm;
+use crate::auth;
 use crate::draft03;
 use crate::endpoints::{self, Routes, register};
 use crate::error::{Error, ErrorKind};
@@ -22,6 +23,7 @@ use crate::shared::Shared;
 use crate::state::clients::{Client, GRANT_TYPES};
 use crate::state::{State, User};
 
+const DEFAULT_NAME: &str = "Warden AM";
 const DEFAULT_TTL: Duration = Duration::from_secs(300);
 const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(5);
 const MAX_NAME: usize = 200;
@@ -30,6 +32,7 @@ const MAX_NAME: usize = 200;
 #[must_use]
 pub struct AmBuilder {
     issuer: String,
+    name: String,
     dialect: Dialect,
     users: BTreeMap<String, String>,
     clients: Vec<ClientSpec>,
@@ -39,12 +42,14 @@ pub struct AmBuilder {
     ticket_ttl: Duration,
     poll_interval: Duration,
     resource_id_prefix: String,
+    mark: String,
 }
 
 impl AmBuilder {
     pub(crate) fn new(issuer: &str) -> Self {
         Self {
             issuer: issuer.to_owned(),
+            name: DEFAULT_NAME.to_owned(),
             dialect: Dialect::Uma2,
             users: BTreeMap::new(),
             clients: Vec::new(),
@@ -54,7 +59,21 @@ impl AmBuilder {
             ticket_ttl: DEFAULT_TTL,
             poll_interval: DEFAULT_POLL_INTERVAL,
             resource_id_prefix: String::new(),
+            mark: String::new(),
         }
+    }
+
+    /// Begins every secret that the AM hands out (tokens, tickets, codes, client secrets, cookies) with this, so that tests can
+    /// search for leaks. It has to fit into all of them: letters, digits, `-` and `_`. Default: nothing.
+    pub fn secret_prefix(mut self, prefix: &str) -> Self {
+        prefix.clone_into(&mut self.mark);
+        self
+    }
+
+    /// What the pages call the AM, so that people can tell several apart. Default: "Warden AM".
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
     }
 
     /// What the AM speaks. Default: UMA 2.0. With [`Dialect::Draft03`] it is an AM of 2012, of which hosts and requesters of
@@ -118,10 +137,11 @@ impl AmBuilder {
     /// # Errors
     ///
     /// [`ErrorKind::Config`] for an issuer that is no absolute http or https URL (or has a query, a fragment or user info), a dialect that is not spoken
-    /// here, an empty user name, a client with unusable metadata; [`ErrorKind::StateFile`] for a state file that can't be read, understood or written.
+    /// here, an empty name of the AM or of a user, a client with unusable metadata; [`ErrorKind::StateFile`] for a state file that can't be read, understood or written.
     pub fn build(self) -> Result<WardenAm, Error> {
         let url = issuer_url(&self.issuer)?;
         let personality = personality(self.dialect)?;
+        check_name("AM", &self.name)?;
         let file = self.state_file.map(StateFile::new);
         let mut state = match &file {
             Some(file) => file.load()?.unwrap_or_default(),
@@ -135,6 +155,7 @@ impl AmBuilder {
             let client = spec.into_client()?;
             state.clients.insert(client.id.clone(), client);
         }
+        state.mark.clone_from(&self.mark);
         if let Some(file) = &file {
             file.write(&state)?;
         }
@@ -144,12 +165,15 @@ impl AmBuilder {
             base: base.to_owned(),
             prefix: url.path().trim_end_matches('/').to_owned(),
             secure: url.scheme() == "https",
+            session_cookie: auth::session_cookie_name(&url),
             issuer: self.issuer,
+            name: self.name,
             personality,
             token_ttl: self.token_ttl,
             ticket_ttl: self.ticket_ttl,
             poll_interval: self.poll_interval,
             resource_id_prefix: self.resource_id_prefix,
+            mark: self.mark,
             initial_access_token: self.initial_access_token.as_deref().map(secrets::digest),
             file,
             state: Mutex::new(state),

@@ -41,6 +41,7 @@ const HEADERS: [(HeaderName, HeaderValue); 6] = [
 /// What the frame around every page needs.
 pub(crate) struct Frame {
     pub(crate) issuer: String,
+    pub(crate) am: String,
     /// The path that the AM is mounted at.
     pub(crate) prefix: String,
     pub(crate) user: Option<String>,
@@ -52,6 +53,7 @@ impl Frame {
     pub(crate) fn new(am: &Shared, user: Option<&str>, here: &str) -> Self {
         Self {
             issuer: am.issuer.clone(),
+            am: am.name.clone(),
             prefix: am.prefix.clone(),
             user: user.map(str::to_owned),
             here: here.to_owned(),

@@ -19,11 +19,17 @@ pub(crate) struct Shared {
     pub(crate) prefix: String,
     /// True when the issuer is https, so that cookies are marked `Secure`.
     pub(crate) secure: bool,
+    /// The name of the cookie of a signed-in person.
+    pub(crate) session_cookie: String,
+    /// What the pages call the AM.
+    pub(crate) name: String,
     pub(crate) personality: Personality,
     pub(crate) token_ttl: Duration,
     pub(crate) ticket_ttl: Duration,
     pub(crate) poll_interval: Duration,
     pub(crate) resource_id_prefix: String,
+    /// What secrets begin with.
+    pub(crate) mark: String,
     /// Digest of the initial access token that dynamic registration needs.
     pub(crate) initial_access_token: Option<String>,
     pub(crate) file: Option<StateFile>,

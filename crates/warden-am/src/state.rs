@@ -94,6 +94,9 @@ pub(crate) struct State {
     pub(crate) resources: BTreeMap<String, Resource>,
     pub(crate) policies: BTreeMap<String, Policy>,
     pub(crate) requests: BTreeMap<String, AccessRequest>,
+    /// What secrets begin with.
+    #[serde(skip)]
+    pub(crate) mark: String,
     #[serde(skip)]
     pruned_ms: i64,
 }

@@ -27,10 +27,10 @@ mod uma;
 
 const ISSUER: &str = "http://am.example";
 const HOST: &str = "photo host";
-const HOST_SECRET: &str = "host secret: 100%";
+const HOST_SECRET: &str = "cnry5d1f_host secret: 100%";
 const HOST_CALLBACK: &str = "https://host.example/cb?am=1";
 const APP: &str = "app";
-const APP_SECRET: &str = "app secret";
+const APP_SECRET: &str = "cnry5d1f_app secret";
 const APP_CLAIMS: &str = "https://app.example/claims";
 const UMA: &str = "urn:ietf:params:oauth:grant-type:uma-ticket";
 const VERIFIER: &str = "abcdefghijklmnopqrstuvwxyz0123456789-._~ABC";
@@ -96,7 +96,10 @@ struct World {
 }
 
 fn builder() -> AmBuilder {
+    warden_canary::listen();
+    warden_canary::planted("secrets of warden-am");
     WardenAm::builder(ISSUER)
+        .secret_prefix(warden_canary::MARK)
         .user("alice", "alice")
         .user("bob", "bob")
         .user("carol", "carol")

@@ -73,8 +73,11 @@ fn http(am: &WardenAm) -> Http {
 }
 
 async fn at(issuer: &str, dialect: Dialect, path: &'static str, maps: &MemoryMaps) -> At {
+    warden_canary::listen();
+    warden_canary::planted("secrets of three AMs");
     let am = WardenAm::builder(issuer)
         .dialect(dialect)
+        .secret_prefix(warden_canary::MARK)
         .user("bob", "bob")
         .client(ClientSpec::new("host").secret("s").scope("uma_protection"))
         .client(ClientSpec::new("app").secret("s"))

@@ -14,11 +14,15 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{Method, Request, Response};
+use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
+use tower::ServiceExt as _;
 use tower_warden::{CanonicalPath, Engine, OwnerId, Unmapped, WardenLayer};
 use uma_client::{Http, Issuer, ManualClock, TransportError};
 use warden_host::store::Store as _;
+use warden_host::web::{self, CurrentOwner, SignedIn};
 use warden_host::{
     AmPolicy, AmSetting, AnyStore, AuthorizationAnswer, BoxError, Catalogue, Host, PatStrategy,
     ResourceQuery, ReturnPath, SealingKey, ShareRequest, Standing,
@@ -292,6 +296,8 @@ fn main() {
             );
         }
 
+        pages(&host).await;
+
         ams.calls();
         let before = changes(&store).await;
         let begin = Instant::now();
@@ -349,6 +355,50 @@ fn main() {
 
         idle_owners(&host, &ams, &clock).await;
     });
+}
+
+/// Alice is signed in, always.
+#[derive(Clone)]
+struct Alice;
+
+impl CurrentOwner for Alice {
+    async fn current(&self, _: &Parts) -> Option<SignedIn> {
+        Some(SignedIn::new(OwnerId::new("alice"), "s"))
+    }
+
+    fn sign_in_path(&self) -> &str {
+        "/login"
+    }
+}
+
+/// The pages as a browser asks for them, from the request to the last octet.
+async fn pages(host: &Host) {
+    let router = web::router(host.clone(), Alice).build().unwrap();
+    for (what, path) in [
+        ("first page", "/uma/resources"),
+        ("last page", "/uma/resources?page=200"),
+        ("search", "/uma/resources?q=letter+77"),
+        ("problems", "/uma/resources?state=problem"),
+        (
+            "of one resource",
+            "/uma/resource?uri=/people/alice/things/000001",
+        ),
+        ("of problems", "/uma/problems"),
+    ] {
+        let time = median(50, async || {
+            let request = Request::get(path).body(axum::body::Body::empty()).unwrap();
+            let response = router.clone().oneshot(request).await.unwrap();
+            assert_eq!(response.status(), 200, "{path}");
+            let body = response.into_body().collect().await.unwrap();
+            assert!(body.to_bytes().len() > 1000);
+        })
+        .await;
+        line(
+            &format!("GET with 10 000 resources: {what}"),
+            &ms(time),
+            "< 20 ms",
+        );
+    }
 }
 
 /// Owners whom nobody visits.

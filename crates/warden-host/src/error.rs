@@ -38,6 +38,8 @@ pub enum ErrorKind {
     NotGuarded,
     /// The path is shared by somebody else.
     AlreadyShared,
+    /// It was changed since the form was drawn.
+    Changed,
     /// The path can't be read, or can be read in two ways.
     BadPath,
     /// The name is empty, too long, or holds control characters.

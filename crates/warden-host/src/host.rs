@@ -1,5 +1,7 @@
 //! The host: what it is built from, and what it can do.
 
+mod accesses;
+mod again;
 mod ams;
 mod api;
 mod attend;
@@ -43,14 +45,16 @@ pub(crate) use paths::{Locks, PathLocks};
 pub(crate) use scopes::ScopeDocuments;
 pub(crate) use work::{Claim, Work, Worker};
 
+use crate::access_log::Retention;
 use crate::catalogue::AnyCatalogue;
 use crate::notify::AnyNotify;
 use crate::outbound::Enrolments;
 use crate::reconcile::{Patience, Visited};
 use crate::store::Store as _;
 use crate::{
-    AmChoice, AnyStore, AuthorizationAnswer, Connection, DriftPolicy, Error, ErrorKind, HostMaps,
-    HostProtection, LostPolicy, Reconciled, ReturnPath, ShareRequest, SharedResource, Stopped,
+    AccessLog, AmChoice, AnyStore, AuthorizationAnswer, Connection, DriftPolicy, Error, ErrorKind,
+    HostMaps, HostProtection, LostPolicy, Reconciled, ReturnPath, ShareRequest, SharedResource,
+    Stopped,
 };
 use connect::Purpose;
 use following::Node;
@@ -88,6 +92,8 @@ pub(crate) struct Inner {
     pub(crate) lost: LostPolicy,
     pub(crate) drift: DriftPolicy,
     pub(crate) visited: Visited,
+    pub(crate) access_log: AccessLog,
+    pub(crate) retention: Retention,
     /// Wakes who looks whether AMs have what is shared: the store has gone back in time.
     pub(crate) look: Notify,
     /// Who moves, so that each move is gone on with once.

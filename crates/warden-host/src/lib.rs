@@ -47,6 +47,8 @@
 //! Tokens and client secrets are sealed one by one with a [`SealingKey`] before they reach the store, bound to the row,
 //! owner, AM and column they belong to. RPTs are never stored. A key that does not fit the store refuses to start.
 
+mod access;
+mod access_log;
 mod am_key;
 mod catalogue;
 mod connection;
@@ -71,6 +73,8 @@ mod tests;
 #[cfg(feature = "web")]
 pub mod web;
 
+pub use access::{AccessQuery, Outcome, RecentAccess, RecentAccesses};
+pub use access_log::AccessLog;
 pub use catalogue::{BoxError, Catalogue};
 pub use connection::{
     AuthorizationAnswer, Connection, ConnectionState, Disconnected, Leftover, Move,
@@ -85,7 +89,7 @@ pub use policy::{AmChoice, AmPolicy, AmSetting, ConnectBy, LostPolicy, PatStrate
 pub use protection::HostProtection;
 pub use query::{ResourceQuery, ResourcesPage, Standing};
 pub use reconcile::{Drift, DriftPolicy, Reconciled};
-pub use resource::{ShareRequest, SharedResource, Stopped, Withdrawal};
+pub use resource::{ShareRequest, SharedResource, Stopped, Trouble, Withdrawal};
 pub use return_path::ReturnPath;
 pub use seal::{KeyRing, KeySource, SealingKey};
 pub use store::AnyStore;

@@ -16,7 +16,8 @@ pub enum AmPolicy {
     /// These and no others.
     Only(Vec<AmSetting>),
     /// Any AM, within the rules for those that owners bring ([`Outbound`](crate::Outbound)); these are suggested, and
-    /// trusted in their address.
+    /// trusted in their address. What an AM that an owner brings speaks, and how, is told from its metadata where that is
+    /// certain ([`AmClient::detected`](uma_client::AmClient::detected)); where not, it is taken for a strict UMA 2.0 AM.
     Any(Vec<AmSetting>),
 }
 
@@ -47,7 +48,7 @@ impl AmPolicy {
     }
 }
 
-/// An AM that an owner brings: plain UMA 2.0.
+/// An AM that an owner brings: UMA 2.0 to the letter, until its metadata tell otherwise.
 pub(crate) fn brought(issuer: Issuer, rules: &Outbound) -> AmSetting {
     let insecure = rules.is_loopback(issuer.url());
     AmSetting::new(issuer).with_allow_insecure(insecure)
@@ -122,10 +123,16 @@ pub struct AmSetting {
 }
 
 impl AmSetting {
-    /// An AM that speaks UMA 2.0 strictly, registers clients dynamically, and is named by its host name.
+    /// An AM that speaks UMA 2.0 strictly, registers clients dynamically, and is named by its issuer without the scheme:
+    /// two AMs may share a host, or a host and a port.
     #[must_use]
     pub fn new(issuer: Issuer) -> Self {
-        let name = issuer.url().host_str().unwrap_or("AM").to_owned();
+        let name = issuer
+            .as_str()
+            .split_once("://")
+            .map_or(issuer.as_str(), |(_, rest)| rest)
+            .trim_end_matches('/')
+            .to_owned();
         Self {
             issuer,
             name,
@@ -259,6 +266,14 @@ impl AmChoice {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_ams_have_two_names() {
+        let name = |issuer| AmSetting::new(Issuer::parse(issuer).unwrap()).name;
+        assert_eq!(name("https://am.example"), "am.example");
+        assert_eq!(name("https://am.example:8443/"), "am.example:8443");
+        assert_eq!(name("https://am.example/realms/a"), "am.example/realms/a");
+    }
 
     #[test]
     fn only_means_only() {

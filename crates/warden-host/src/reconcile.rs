@@ -158,6 +158,11 @@ impl Host {
             .store
             .swept(now, now.saturating_sub(TOMBSTONES))
             .await?;
+        let before = inner.retention.before(now);
+        inner
+            .store
+            .accesses_kept(&[], inner.retention.most, before)
+            .await?;
         Ok(done)
     }
 

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
-use tower_warden::MapState;
+use tower_warden::{MapId, MapState};
 use uma_client::Issuer;
 use url::Url;
 
@@ -27,6 +27,7 @@ pub struct ShareRequest {
     pub(crate) icon_uri: Option<String>,
     pub(crate) scopes: Vec<String>,
     pub(crate) subtree: bool,
+    pub(crate) generation: Option<i64>,
 }
 
 impl ShareRequest {
@@ -39,6 +40,7 @@ impl ShareRequest {
             icon_uri: None,
             scopes: Vec::new(),
             subtree: false,
+            generation: None,
         }
     }
 
@@ -76,11 +78,41 @@ impl ShareRequest {
         self
     }
 
+    /// Shares only if the resource is still of this generation ([`SharedResource::generation`]), or is as asked for already;
+    /// 0 stands for a path that is not shared. Otherwise it is [`ErrorKind::Changed`](crate::ErrorKind::Changed): so what was
+    /// done in one window is not undone by another that does not know of it.
+    pub fn if_generation(mut self, generation: i64) -> Self {
+        self.generation = Some(generation);
+        self
+    }
+
     /// Says whether everything below the path is shared, too.
     pub fn subtree(mut self, subtree: bool) -> Self {
         self.subtree = subtree;
         self
     }
+}
+
+/// What keeps a shared resource from being in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Trouble {
+    /// It is being registered at the AM.
+    Registering,
+    /// Registering it has failed so far; it is tried again by itself.
+    Failing,
+    /// The AM did not know it; the host looks into that.
+    Suspect,
+    /// It is gone at the AM.
+    Lost,
+    /// The AM decides, but does not have its latest name, description or icon.
+    OutOfStep,
+    /// The owner has disconnected from the AM.
+    Withheld,
+    /// The host no longer works with the AM.
+    AmNotServed,
+    /// What the host has stored of it can't be understood.
+    Damaged,
 }
 
 /// A path that an owner shares.
@@ -89,6 +121,8 @@ impl ShareRequest {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SharedResource {
+    /// The number of its map.
+    pub map: MapId,
     /// The path, percent-encoded.
     pub uri: String,
     /// The name that the owner gave it.
@@ -117,6 +151,10 @@ pub struct SharedResource {
     pub since: SystemTime,
     /// Whether it is denied since its owner has disconnected from the AM.
     pub withheld: bool,
+    /// What keeps it from being in order; `None` where nothing does.
+    pub trouble: Option<Trouble>,
+    /// Counts what its owner did to it; see [`ShareRequest::if_generation`].
+    pub generation: i64,
     /// The epoch of its last change that enforcement has to know.
     pub epoch: Epoch,
     /// Whether every node enforces it as it stands here.

@@ -30,10 +30,10 @@ pub use postgres::PostgresStore;
 #[cfg(all(test, feature = "postgres"))]
 pub(crate) use postgres::bring_up_to_date as postgres_schema;
 pub use records::{
-    AmRecord, Arrived, Attention, Changes, ConnectionRecord, Consent, EnforcedRecord, Holding,
-    Intended, LeftoverRecord, MapRecord, MapsAt, MapsPage, MapsQuery, MoveBegun, MoveRecord,
-    Moving, NewShare, Orphan, PendingConnect, Registered, ResealedBatch, RowState, SealedRow,
-    Severed,
+    AccessRecord, AccessesPage, AccessesQuery, AmRecord, Arrived, Attention, Changes,
+    ConnectionRecord, Consent, EnforcedRecord, Holding, Intended, LeftoverRecord, MapRecord,
+    MapsAt, MapsPage, MapsQuery, MoveBegun, MoveRecord, Moving, NewShare, Orphan, PendingConnect,
+    Registered, ResealedBatch, RowState, SealedRow, Severed,
 };
 pub use sqlite::SqliteStore;
 pub(crate) use storable::path_fits;
@@ -509,4 +509,21 @@ pub trait Store: Send + Sync + 'static {
         after: Option<&SealedRow>,
         limit: u32,
     ) -> impl Future<Output = Result<ResealedBatch, Error>> + Send;
+
+    /// Keeps accesses, counting those that are alike within an hour as one, and forgets what is older than `before`,
+    /// whoever's it is. Of each owner who has new ones, the latest `most` that were let in stay, and the latest `most` that
+    /// were not, so that no flood of refusals pushes out the others. Enforcement sees no difference.
+    fn accesses_kept(
+        &self,
+        accesses: &[AccessRecord],
+        most: u32,
+        before: i64,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// A page of the accesses to what an owner shares, the latest first.
+    fn accesses_page(
+        &self,
+        owner: &OwnerId,
+        query: &AccessesQuery,
+    ) -> impl Future<Output = Result<AccessesPage, Error>> + Send;
 }

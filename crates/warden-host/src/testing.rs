@@ -54,6 +54,7 @@ pub(crate) fn alice() -> OwnerId {
 }
 
 pub(crate) fn clock() -> ManualClock {
+    warden_canary::listen();
     ManualClock::new(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000))
 }
 

@@ -1,5 +1,7 @@
 //! The whole host against an AM in memory.
 
+mod accesses;
+mod again;
 mod attend;
 mod bulk;
 mod connect;

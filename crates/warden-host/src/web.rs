@@ -86,24 +86,31 @@
 //! # let _ = app;
 //! ```
 
+mod access;
 mod assets;
 mod builder;
 mod connect;
+mod connection;
 mod current;
 mod date;
+mod edit;
 mod failure;
 mod forms;
 mod headers;
 mod list;
+mod look;
 mod lookup;
 mod model;
 mod pages;
 mod panel;
+mod problems;
+mod resource;
 mod returns;
 mod scopes;
 mod share;
 mod stop;
 mod text;
+mod undo;
 
 pub use builder::{BuildError, WebBuilder};
 pub use current::{CurrentOwner, SignedIn};

@@ -122,12 +122,18 @@ fn start(file: &str, round: u64, ams: &[String]) -> Child {
 }
 
 async fn am() -> (String, Script) {
+    warden_canary::listen();
+    warden_canary::planted("secrets of warden-am, by a child");
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let issuer = format!("http://{}", listener.local_addr().unwrap());
     let client = ClientSpec::new("host")
         .secret("secret")
         .scope("uma_protection");
-    let am = WardenAm::builder(&issuer).client(client).build().unwrap();
+    let am = WardenAm::builder(&issuer)
+        .client(client)
+        .secret_prefix(warden_canary::MARK)
+        .build()
+        .unwrap();
     let script = am.script();
     tokio::spawn(am.serve(listener, std::future::pending()));
     (issuer, script)

@@ -19,8 +19,12 @@ use tracing::Level;
 use warden_host::{Host, web};
 
 use crate::data::Data;
+use crate::notices::Notices;
 use crate::session::{self, SessionKey, Sessions, SignedIn};
 use crate::{Failure, api, pages, status};
+
+/// Decisions that may wait to be kept; more are dropped and counted.
+const ACCESSES: usize = 1024;
 
 /// What can be set of the service.
 pub(crate) struct AppOptions {
@@ -30,6 +34,7 @@ pub(crate) struct AppOptions {
     pub(crate) accept_legacy_tokens: bool,
     pub(crate) allow_origin: Vec<String>,
     pub(crate) session_key: SessionKey,
+    pub(crate) notices: Notices,
 }
 
 /// Puts everything together around a host.
@@ -41,6 +46,8 @@ pub(crate) async fn app(host: &Host, options: AppOptions) -> Result<Router, Fail
         .realm("host-one")
         .host_id(options.host_id)
         .cache_ttl(options.cache_ttl)
+        // What owners see as recent access.
+        .audit(host.access_log(), ACCESSES)
         .own_access(|extensions, owner| {
             let signed_in: Option<&SignedIn> = extensions.get();
             signed_in.is_some_and(|signed_in| signed_in.user() == owner.as_str())
@@ -55,10 +62,14 @@ pub(crate) async fn app(host: &Host, options: AppOptions) -> Result<Router, Fail
 
     let sharing = web::router(host.clone(), Sessions)
         .title("Host One")
+        .stylesheet(pages::STYLE_PATH)
+        .header(pages::header)
+        .footer(pages::footer)
+        .unprotected_means("Only you get at it, by signing in here.")
         .build()?;
     let routes = Router::new()
         .merge(
-            pages::router(host.clone(), options.session_key.clone()).layer(
+            pages::router(host.clone(), options.session_key.clone(), options.notices).layer(
                 CsrfLayer::new().with_rejection_response(|_| pages::foreign_form().into_response()),
             ),
         )

@@ -13,14 +13,18 @@ use tower_warden::Unmapped;
 use uma_client::{
     AmClient, AmProfile, ClientCredentials, Dialect, Http, Issuer, ReqwestTransport, Secret,
 };
-use warden_host::{AmPolicy, AmSetting, AnyStore, ErrorKind, Host, MapsMode, SealingKey, Wake};
+use warden_host::{
+    AccessLog, AmPolicy, AmSetting, AnyStore, ErrorKind, Host, MapsMode, SealingKey, Wake,
+};
 
 use crate::Failure;
 use crate::app::{AppOptions, app};
 use crate::embedded::{self, EmbeddedAm};
 use crate::log::Log;
+use crate::notices::Notices;
 use crate::options::{AmAddress, MapsChoice, ServeOptions, UnmappedChoice};
 use crate::people::People;
+use crate::second;
 use crate::session::SessionKey;
 use crate::starting::Starting;
 
@@ -32,15 +36,18 @@ const RECONCILE: Duration = Duration::from_secs(60);
 /// How long until a database that can't be opened is tried again.
 const OPEN_AGAIN: Duration = Duration::from_secs(1);
 
-/// A running host, and its AM if that is embedded.
+/// A running host, and those of its AMs that are embedded.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     pub(crate) issuer: Issuer,
+    /// The issuer of the second AM, if there is one.
+    second_issuer: Option<Issuer>,
     stop: watch::Sender<bool>,
     node: Host,
     host: JoinHandle<std::io::Result<()>>,
-    am: Option<EmbeddedAm>,
+    ams: Vec<EmbeddedAm>,
     reconciler: JoinHandle<()>,
+    accesses: AccessLog,
 }
 
 /// Serves until it is told to end.
@@ -49,11 +56,14 @@ pub(crate) async fn serve(options: ServeOptions, log: &Log) -> Result<(), Failur
     // Before anybody is told that it runs, lest they end it the hard way.
     let told = told_to_end()?;
     log.release();
+    let second = running.second_issuer.as_ref();
+    let second = second.map(|issuer| format!(" second-am={issuer}"));
     writeln!(
         std::io::stdout().lock(),
-        "host-one ready: host=http://{} am={}",
+        "host-one ready: host=http://{} am={}{}",
         running.address,
-        running.issuer
+        running.issuer,
+        second.unwrap_or_default()
     )?;
     told.await?;
     tracing::info!("ending: open requests are answered first");
@@ -76,27 +86,37 @@ pub(crate) async fn start_with(options: ServeOptions, http: Http) -> Result<Runn
         AmAddress::Embedded => {
             let listener = listen(options.am_listen, "--am-listen").await?;
             let state = options.database.beside("am.json");
+            let name = second::name_of_first(&options);
+            let dialect = options.embedded_dialect();
             Some(embedded::start(
+                name,
                 listener,
-                options.embedded_dialect(),
+                dialect,
                 state,
                 stopped.clone(),
             )?)
         }
     };
+    let second_am = second::start(&options, stopped.clone()).await?;
     let issuer = match (&options.am, &am) {
         (AmAddress::Issuer(issuer), _) => issuer.clone(),
         (AmAddress::Embedded, Some(am)) => am.issuer.clone(),
         (AmAddress::Embedded, None) => return Err("the embedded AM did not start".into()),
     };
-    let (dialect, profile) = match am {
+    let (dialect, profile) = match &am {
         None => check_am(&options, &issuer, http.clone()).await?,
         Some(_) => {
             let dialect = options.embedded_dialect();
             (dialect, dialect.profile())
         }
     };
+    let second_issuer = second_am.as_ref().map(|am| am.issuer.clone());
     let mut settings = vec![am_setting(&options, issuer.clone(), profile)?.with_dialect(dialect)];
+    settings.extend(
+        second_issuer
+            .clone()
+            .map(|issuer| second::setting(&options, issuer)),
+    );
     for other in &options.wider.also_am {
         settings.push(other_am(&options, other, http.clone()).await?);
     }
@@ -107,7 +127,8 @@ pub(crate) async fn start_with(options: ServeOptions, http: Http) -> Result<Runn
         let _ = ending.wait_for(|stop| *stop).await;
     });
     let serving = tokio::spawn(serving.into_future());
-    let host = open_host(&options, settings, address, http).await?;
+    let notices = Notices::default();
+    let host = open_host(&options, settings, address, http, notices.clone()).await?;
     let reconciler = host.spawn_reconciler(RECONCILE);
     let session_key = session_key(&options)?;
     let app = app(
@@ -122,6 +143,7 @@ pub(crate) async fn start_with(options: ServeOptions, http: Http) -> Result<Runn
             accept_legacy_tokens: options.accept_legacy_tokens,
             allow_origin: options.allow_origin,
             session_key,
+            notices,
         },
     )
     .await?;
@@ -129,10 +151,12 @@ pub(crate) async fn start_with(options: ServeOptions, http: Http) -> Result<Runn
     Ok(Running {
         address,
         issuer,
+        second_issuer,
         stop,
+        accesses: host.access_log(),
         node: host,
         host: serving,
-        am,
+        ams: am.into_iter().chain(second_am).collect(),
         reconciler,
     })
 }
@@ -144,12 +168,16 @@ impl Running {
         self.stop.send_replace(true);
         let all = async {
             self.host.await??;
-            if let Some(am) = self.am {
+            for am in self.ams {
                 am.serving.await??;
             }
             Ok::<(), Failure>(())
         };
-        let ended = match tokio::time::timeout(DRAIN, all).await {
+        let ended = tokio::time::timeout(DRAIN, all).await;
+        if let Err(error) = self.accesses.flush().await {
+            tracing::warn!(%error, "the last accesses could not be kept");
+        }
+        let ended = match ended {
             Ok(ended) => ended,
             Err(_) => {
                 tracing::warn!("some connections did not end within {} s", DRAIN.as_secs());
@@ -169,6 +197,7 @@ async fn open_host(
     ams: Vec<AmSetting>,
     address: SocketAddr,
     http: Http,
+    notices: Notices,
 ) -> Result<Host, Failure> {
     let public_url = match &options.wider.public_url {
         Some(url) => url.clone(),
@@ -189,6 +218,7 @@ async fn open_host(
         .host_id(public_url.authority())
         .ams(AmPolicy::Only(ams))
         .catalogue(People)
+        .notify(notices)
         .maps(match options.maps {
             MapsChoice::Snapshot => MapsMode::Snapshot,
             MapsChoice::ReadThrough => MapsMode::ReadThrough {
@@ -241,19 +271,12 @@ fn am_setting(
         .into());
     }
     let embedded = matches!(options.am, AmAddress::Embedded);
-    let name = if embedded {
-        String::from("the embedded AM")
-    } else {
-        issuer
-            .url()
-            .host_str()
-            .unwrap_or(issuer.as_str())
-            .to_owned()
-    };
     let mut setting = AmSetting::new(issuer)
-        .with_name(name)
         .with_profile(profile)
         .with_allow_insecure(embedded || options.allow_insecure_am);
+    if embedded {
+        setting = setting.with_name(second::name_of_first(options));
+    }
     if let (Some(id), Some(secret)) = (&options.client_id, &options.client_secret) {
         setting =
             setting.with_credentials(ClientCredentials::basic(id, Secret::new(secret.as_str())));
@@ -348,7 +371,7 @@ fn write_private(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
         .map_err(|error| format!("{}: {error}", file.display()).into())
 }
 
-async fn listen(address: SocketAddr, option: &str) -> Result<TcpListener, Failure> {
+pub(crate) async fn listen(address: SocketAddr, option: &str) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| {
         format!("can't listen on {address}: {error}; choose another with {option}").into()
     })

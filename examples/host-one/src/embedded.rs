@@ -17,8 +17,9 @@ pub(crate) struct EmbeddedAm {
     pub(crate) serving: JoinHandle<std::io::Result<()>>,
 }
 
-/// Starts an AM on a listener, that speaks one dialect to the letter; it ends when `stop` says so.
+/// Starts an AM of a name on a listener, that speaks one dialect to the letter; it ends when `stop` says so.
 pub(crate) fn start(
+    name: &str,
     listener: TcpListener,
     dialect: Dialect,
     state_file: Option<PathBuf>,
@@ -30,6 +31,7 @@ pub(crate) fn start(
         .name("uma-get")
         .grant_types(["urn:ietf:params:oauth:grant-type:uma-ticket"]);
     let mut am = WardenAm::builder(&issuer)
+        .name(name)
         .dialect(dialect)
         .client(requester);
     for person in PEOPLE {

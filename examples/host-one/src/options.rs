@@ -1,5 +1,6 @@
 //! The options of the command line, each with its environment variable.
 
+mod second;
 mod wider;
 
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use uma_client::{AmProfile, Dialect, Issuer};
 
 use crate::Failure;
 
+pub(crate) use second::SecondAm;
 pub(crate) use wider::Wider;
 
 /// The folder that the program writes to, unless `--database` says otherwise.
@@ -70,6 +72,9 @@ pub(crate) struct ServeOptions {
         default_value = "127.0.0.1:8081"
     )]
     pub(crate) am_listen: SocketAddr,
+
+    #[command(flatten)]
+    pub(crate) second: SecondAm,
 
     /// What the AM speaks, and how it differs within that. Unless named, both are told from the AM's metadata, and are those of
     /// a strict UMA 2.0 AM where they don't tell.
@@ -326,6 +331,7 @@ impl ServeOptions {
         options.am = AmAddress::Embedded;
         options.am_listen = any_port;
         options.am_profile = Profile::of(dialect)?;
+        options.second.second_am = false;
         options.database = Database::Memory;
         options.unmapped = UnmappedChoice::Pass;
         options.cache_ttl = Duration::from_secs(10);
@@ -475,6 +481,14 @@ mod tests {
     }
 
     #[test]
+    fn the_password_of_a_database_is_shown_nowhere() {
+        let url = "postgres://warden:canary@db.example/host";
+        let options = parse(&["--database", url]).unwrap();
+        assert_eq!(options.database.url(), url);
+        assert!(!format!("{options:?} {}", options.database).contains("canary"));
+    }
+
+    #[test]
     fn the_defaults_are_those_of_the_readme() {
         let options = parse(&[]).unwrap();
         assert_eq!(options.listen.to_string(), "127.0.0.1:8080");
@@ -488,5 +502,10 @@ mod tests {
         );
         assert_eq!(options.cache_ttl, Duration::from_secs(10));
         assert!(matches!(options.am, AmAddress::Embedded));
+        assert!(!options.second.second_am);
+        assert_eq!(
+            options.second.second_am_listen.to_string(),
+            "127.0.0.1:8082"
+        );
     }
 }

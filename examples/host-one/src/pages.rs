@@ -3,7 +3,8 @@
 use askama::Template;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, FromRef, Query, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -13,6 +14,7 @@ use serde::Deserialize;
 use tower_warden::OwnerId;
 use warden_host::{Host, ReturnPath, web};
 
+use crate::notices::Notices;
 use crate::people;
 use crate::session::{self, SessionKey, SignedIn};
 
@@ -20,6 +22,7 @@ use crate::session::{self, SessionKey, SignedIn};
 struct PageState {
     host: Host,
     key: SessionKey,
+    notices: Notices,
 }
 
 impl FromRef<PageState> for Key {
@@ -28,12 +31,46 @@ impl FromRef<PageState> for Key {
     }
 }
 
-pub(crate) fn router(host: Host, key: SessionKey) -> Router {
+/// Where the host's own stylesheet is.
+pub(crate) const STYLE_PATH: &str = "/look.css";
+
+pub(crate) fn router(host: Host, key: SessionKey, notices: Notices) -> Router {
     Router::new()
         .route("/", get(home))
         .route("/login", get(login_page).post(login))
         .route("/logout", post(logout))
-        .with_state(PageState { host, key })
+        .route(STYLE_PATH, get(style))
+        .with_state(PageState { host, key, notices })
+}
+
+async fn style() -> impl IntoResponse {
+    (
+        [
+            (CONTENT_TYPE, "text/css; charset=utf-8"),
+            (CACHE_CONTROL, "public, max-age=300"),
+        ],
+        include_str!("../assets/look.css"),
+    )
+}
+
+#[derive(Template)]
+#[template(path = "bar.html")]
+struct Bar<'a> {
+    user: Option<&'a str>,
+}
+
+/// What stands above the sharing pages: who is signed in.
+pub(crate) fn header(parts: &Parts) -> String {
+    let signed_in: Option<&SignedIn> = parts.extensions.get();
+    let bar = Bar {
+        user: signed_in.map(SignedIn::user),
+    };
+    bar.render().unwrap_or_default()
+}
+
+/// What stands below them.
+pub(crate) fn footer(_: &Parts) -> String {
+    String::from("<footer class=\"host-foot\">Host One, a demo host under Warden</footer>")
 }
 
 #[derive(Template)]
@@ -41,6 +78,8 @@ pub(crate) fn router(host: Host, key: SessionKey) -> Router {
 struct Home {
     user: Option<String>,
     notice: Option<&'static str>,
+    /// What the host has told its user by [`Notices`].
+    told: Option<String>,
     connected_to: Option<String>,
     items: Vec<Item>,
 }
@@ -94,6 +133,7 @@ async fn home(
         StatusCode::OK,
         &Home {
             notice: query.notice.as_deref().and_then(web::notice_text),
+            told: user.as_deref().and_then(|user| state.notices.take(user)),
             user,
             connected_to,
             items,
@@ -200,7 +240,7 @@ fn render(status: StatusCode, page: &impl Template) -> Response {
                 CACHE_CONTROL,
                 const { HeaderValue::from_static("no-store") },
             );
-            let policy = "default-src 'none'; style-src 'self' 'unsafe-inline'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'";
+            let policy = "default-src 'none'; style-src 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'";
             headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
             (status, headers, Html(html)).into_response()
         }

@@ -32,6 +32,8 @@ use uma_client::{Issuer, PermissionOutcome, ResourceId, Scopes, Ticket};
 pub enum Case {
     /// Making the request alone.
     Request,
+    /// The same, with the token of 1 200 octets.
+    RequestJwt,
     /// The router by itself.
     Bare,
     /// The router under a layer that does nothing.
@@ -167,7 +169,7 @@ impl Scene {
         let (path, field) = match case {
             Case::NotGuarded => ("/free/alice/7", OPAQUE.to_owned()),
             Case::Unmapped => ("/api/nobody/7", OPAQUE.to_owned()),
-            Case::CachedJwt => ("/api/alice/7", format!("Bearer {}", self.jwt)),
+            Case::CachedJwt | Case::RequestJwt => ("/api/alice/7", format!("Bearer {}", self.jwt)),
             Case::BadPath => ("/api//7", OPAQUE.to_owned()),
             Case::BadHeader => ("/api/alice/7", "Bearer a b".to_owned()),
             Case::Miss => ("/api/alice/7", format!("Bearer miss{number}")),
@@ -189,7 +191,7 @@ impl Scene {
     /// Answers a request that was made.
     pub fn answer(&self, case: Case, request: Request<Body>) {
         let router = match case {
-            Case::Request => {
+            Case::Request | Case::RequestJwt => {
                 drop(std::hint::black_box(request));
                 return;
             }

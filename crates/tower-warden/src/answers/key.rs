@@ -18,6 +18,11 @@ use crate::{Credential, Requirements};
 pub(crate) struct AnswerKey(u64, u64);
 
 impl AnswerKey {
+    /// The first half, which tells tokens apart where nothing hangs on it.
+    pub(crate) const fn half(&self) -> u64 {
+        self.0
+    }
+
     /// Up to a tenth off a time to live, the same for the same key: answers of one moment then do not end in one moment.
     pub(crate) fn shorten(&self, ttl: Duration) -> Duration {
         let tenth = ttl / 10;
@@ -129,8 +134,13 @@ impl Keys {
 
     /// A short name for an AM.
     pub(crate) fn am(&self, issuer: &Issuer) -> u64 {
+        self.name(issuer.as_str())
+    }
+
+    /// A short name for what has a long one.
+    pub(crate) fn name(&self, text: &str) -> u64 {
         let mut hasher = self.hasher;
-        part(&mut hasher, issuer.as_str());
+        part(&mut hasher, text);
         hasher.finish128().h1
     }
 }
@@ -144,5 +154,95 @@ fn part(hasher: &mut SipHasher13, text: &str) {
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Keys([redacted])")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::hash::Hash;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::fake::{am, map_at};
+    use crate::{OwnerId, Requirement, ResourceMap};
+
+    fn requirements(issuer: &str, owner: &str) -> Requirements {
+        let map: ResourceMap = map_at("/api/mapped", owner, &am(issuer));
+        assert_eq!(map.owner(), &OwnerId::new(owner));
+        Requirement::of_method(Arc::new(map), &http::Method::GET)
+            .unwrap()
+            .into()
+    }
+
+    #[test]
+    fn a_key_depends_on_all_that_an_answer_does_and_on_where_each_part_ends() {
+        let keys = Keys::random();
+        let key = |issuer: &str, owner: &str, credential, token: &str| {
+            let key = keys.answer(&requirements(issuer, owner), credential, token);
+            (key.0, key.1)
+        };
+        let mut seen = BTreeSet::new();
+        for issuer in ["https://am.example", "https://am.example/a"] {
+            for (owner, token) in [("alice", "token"), ("alicet", "oken"), ("bob", "token")] {
+                assert!(seen.insert(key(issuer, owner, Credential::Owner, token)));
+                let again = key(issuer, owner, Credential::Owner, token);
+                assert!(!seen.insert(again), "the same parts give the same key");
+            }
+            let hosts = key(issuer, "alice", Credential::Host, "token");
+            assert!(seen.insert(hosts));
+            assert_eq!(hosts, key(issuer, "bob", Credential::Host, "token"));
+        }
+        // By itself a token has a key of its own, and an AM a name.
+        let own = |token: &str| (keys.token(token).0, keys.token(token).1);
+        assert!(seen.insert(own("token")) && seen.insert(own("tokem")));
+        let [one, other] = ["https://a.example", "https://b.example"]
+            .map(|issuer| keys.am(&Issuer::parse(issuer).unwrap()));
+        assert_ne!(one, other);
+        // Another process has other keys.
+        let elsewhere = Keys::random().token("token");
+        assert_ne!((elsewhere.0, elsewhere.1), own("token"));
+    }
+
+    #[test]
+    fn a_fingerprint_tells_tokens_apart_and_nothing_of_the_key() {
+        let keys = Keys::random();
+        let [one, other] = ["one", "other"].map(|token| keys.token(token));
+        assert_eq!(keys.fingerprint(&one), keys.fingerprint(&one));
+        assert_ne!(keys.fingerprint(&one), keys.fingerprint(&other));
+        assert!(![one.0, one.1].contains(&keys.fingerprint(&one)));
+        for half in [AnswerKey(one.0, other.1), AnswerKey(other.0, one.1)] {
+            assert_ne!(keys.fingerprint(&half), keys.fingerprint(&one));
+        }
+        let shown = format!("{one:?} {keys:?}");
+        assert_eq!(shown, "AnswerKey([redacted]) Keys([redacted])");
+    }
+
+    #[test]
+    fn lives_are_shortened_by_up_to_a_tenth_each_key_by_its_own_share() {
+        let keys = Keys::random();
+        let ttl = Duration::from_secs(10);
+        let lives: BTreeSet<_> = (0..500)
+            .map(|number| keys.token(&number.to_string()).shorten(ttl))
+            .collect();
+        assert!(
+            lives
+                .iter()
+                .all(|life| *life <= ttl && *life > ttl * 9 / 10)
+        );
+        assert!(lives.len() > 250, "{} lives", lives.len());
+        assert_eq!(AnswerKey(7, 500).shorten(ttl), Duration::from_millis(9500));
+    }
+
+    #[test]
+    fn what_is_a_hash_already_is_handed_on() {
+        let mut hasher = PassThrough::default();
+        AnswerKey(7, 8).hash(&mut hasher);
+        assert_eq!(hasher.finish(), 7);
+        let mut bytes = PassThrough::default();
+        bytes.write(&[7, 0, 0, 0, 0, 0, 0, 0, 1]);
+        assert_eq!(bytes.finish(), 6);
+        bytes.write_u64(6);
+        assert_eq!(bytes.finish(), 0);
     }
 }

@@ -95,3 +95,25 @@ impl Purges {
                 .any(|requirement| older_than(&Purge::Map(requirement.map().id()))))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn purges_that_can_matter_no_more_are_forgotten() {
+        let purges = Purges::default();
+        let start = Instant::now();
+        let kept_after = |map, seconds| {
+            let now = start + Duration::from_secs(seconds);
+            purges.add(Purge::Map(MapId::new(map)), now, CLEAN / 2);
+            purges.table.read().unwrap().purged.len()
+        };
+        assert_eq!(kept_after(1, 0), 1);
+        // It is not swept at each, nor twice for the same.
+        assert_eq!(kept_after(1, 5), 1);
+        assert_eq!(kept_after(2, 10), 2);
+        // The second is just as old as nothing that it beats could be.
+        assert_eq!(kept_after(3, 15), 1);
+    }
+}

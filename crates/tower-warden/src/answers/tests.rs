@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_join::join_all;
 
+use super::MAX_CACHE_TTL;
 use crate::fake::*;
 use crate::*;
 
@@ -90,6 +91,28 @@ async fn an_answer_dies_by_whichever_clock_says_so_first() {
     ask_again(false).await;
     world.clock.advance(Duration::from_secs(10));
     ask_again(true).await;
+}
+
+/// By either clock alone, and in that very moment.
+#[tokio::test]
+async fn at_the_end_of_its_life_an_answer_is_over() {
+    for wall_alone in [true, false] {
+        let world = World::new();
+        let mut token = token_for("/api/mapped", &["view"]);
+        token.fresh_for = Some(Duration::from_secs(3));
+        world.am.answer("rpt", Evidence::Active(token));
+        let app = world.app();
+        assert_eq!(app.call("GET", "/api/mapped", "rpt").await.status, 200);
+        let wall = |seconds| std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        if wall_alone {
+            world.clock.set_wall(wall(NOW + 3));
+        } else {
+            world.clock.advance(Duration::from_secs(3));
+            world.clock.set_wall(wall(NOW));
+        }
+        assert_eq!(app.call("GET", "/api/mapped", "rpt").await.status, 200);
+        assert_eq!(world.am.verified(), 2, "by the wall clock: {wall_alone}");
+    }
 }
 
 #[tokio::test]
@@ -198,6 +221,22 @@ async fn a_purge_beats_kept_answers_and_loads_in_flight() {
 }
 
 #[tokio::test]
+async fn a_purge_is_remembered_as_long_as_what_it_beats_could_be_kept() {
+    let world = World::new();
+    world.maps.insert(map("/api/mapped").with_id(MapId::new(7)));
+    world.am.grant("rpt", "/api/mapped", &["view"]);
+    let layer = world.builder().cache_ttl(MAX_CACHE_TTL).build().unwrap();
+    let app = world.serve(&layer);
+    assert_eq!(app.call("GET", "/api/mapped", "rpt").await.status, 200);
+    app.engine.purge(Purge::Map(MapId::new(7)));
+    // The answer could be used for another half minute; old purges are cleared away with a later one.
+    world.clock.advance(Duration::from_secs(25));
+    app.engine.purge(Purge::Map(MapId::new(8)));
+    assert_eq!(app.call("GET", "/api/mapped", "rpt").await.status, 200);
+    assert_eq!(world.am.verified(), 2);
+}
+
+#[tokio::test]
 async fn a_purge_of_another_leaves_answers_alone() {
     let world = World::new();
     world.maps.insert(map("/api/mapped").with_id(MapId::new(7)));
@@ -233,7 +272,7 @@ async fn a_ticket_forgets_the_load_in_flight_for_the_same_token() {
             .unwrap()
             .into(),
         Credential::Owner,
-        "rpt",
+        &token_of("rpt"),
     );
     app.engine.shared.answers.forget(&key);
     // What is on its way still says "view"; the AM now says "edit", too.
@@ -251,6 +290,8 @@ async fn random_tokens_drive_out_none_that_are_confirmed() {
     let layer = world
         .builder()
         .cache_capacity(100)
+        // The cache goes by the real clock, and a busy machine may take ten seconds.
+        .cache_ttl(MAX_CACHE_TTL)
         .gate(
             GateLimits::default()
                 .with_new_tokens(Rate::new(0, 1_000_000))

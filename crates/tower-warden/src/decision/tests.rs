@@ -142,6 +142,56 @@ fn a_grant_ends_when_the_first_of_its_scopes_does() {
     );
 }
 
+#[test]
+fn every_requirement_must_be_met() {
+    let of = |resource: &str, scope: &str| {
+        requirements(Audience::NotChecked, resource, &[scope])
+            .first()
+            .clone()
+    };
+    let both = Requirements::new(of("r", "view"), vec![of("q", "edit")]).unwrap();
+    let of_token = |permissions| {
+        let token = ActiveToken::new(permissions);
+        decide(&both, &Evidence::Active(token), NOW)
+    };
+    let [r, q] = [
+        permission("r", &["view"], until(NOW + 9)),
+        permission("q", &["edit"], until(NOW + 5)),
+    ];
+    let allow = Decision::Allow {
+        expires: Some(NOW + 5),
+    };
+    assert_eq!(of_token(vec![r.clone(), q.clone()]), allow);
+    assert_eq!(of_token(vec![r.clone()]), TOO_FEW);
+    assert_eq!(of_token(vec![q]), TOO_FEW);
+    // What the one resource grants is nothing to the other.
+    assert_eq!(
+        of_token(vec![r, permission("r", &["edit"], ALWAYS)]),
+        TOO_FEW
+    );
+}
+
+/// What a handler is told of further scopes holds no more than what the decision would go by.
+#[test]
+fn scopes_of_another_resource_or_another_time_are_not_granted() {
+    let requirements = requirements(Audience::NotChecked, "r", &["view"]);
+    let of = |permissions, window| {
+        let mut token = ActiveToken::new(permissions);
+        token.window = window;
+        granted_scopes(requirements.first(), &token, NOW)
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let permissions = vec![
+        permission("r", &["view", "print"], ALWAYS),
+        permission("q", &["edit"], ALWAYS),
+        permission("r", &["delete"], until(NOW)),
+        permission("r", &["share"], until(NOW + 1)),
+    ];
+    assert_eq!(of(permissions.clone(), ALWAYS), ["view", "print", "share"]);
+    assert!(of(permissions, until(NOW)).is_empty());
+}
+
 /// The text of UMA read naively: expand everything into single live (resource, scope) pairs, then look them up.
 fn oracle(requirements: &Requirements, evidence: &Evidence, now: i64) -> bool {
     let Evidence::Active(token) = evidence else {

@@ -9,10 +9,10 @@ use uma_client::{Chain, Challenge, PermissionOutcome, Ticket};
 use super::Shared;
 use super::token::Shortfall;
 use crate::answers::{Answer, AnswerKey, Departure, Found, Landed};
-use crate::event::{On, Trail};
+use crate::event::{CacheState, Conclusion, On, Trail};
 use crate::gate::Barred;
 use crate::{
-    Access, Engine, Evidence, Grant, Judgement, Reason, Refusal, Requirements, Rpt, Verdict, meter,
+    Access, Evidence, Judgement, Outcome, Reason, Refusal, Requirements, Rpt, Verdict, meter,
 };
 
 /// How often a request asks again because what it waited for was forgotten or purged meanwhile.
@@ -25,12 +25,14 @@ impl Shared {
         requirements: Requirements,
         key: AnswerKey,
         rpt: Rpt,
-        trail: Trail,
+        mut trail: Trail,
     ) -> Verdict {
         let deadline = self.deadline();
         let mut requirements = requirements;
         for _ in 0..ROUNDS {
-            let (answer, may_refuse) = match self.answer(&requirements, key, &rpt, deadline).await {
+            let cache = &mut trail.cache;
+            let found = self.answer(&requirements, key, &rpt, deadline, cache);
+            let (answer, may_refuse) = match found.await {
                 Ok(found) => found,
                 Err(barred) => {
                     let refusal = Refusal::unknown(reason(&barred), barred.retry_after());
@@ -60,14 +62,20 @@ impl Shared {
         key: AnswerKey,
         rpt: &Rpt,
         deadline: Instant,
+        cache: &mut CacheState,
     ) -> Result<(Arc<Answer>, bool), Arc<Barred>> {
         for _ in 0..ROUNDS {
             let landing = match self.answers.find(key, requirements) {
-                Found::Answer(answer) => return Ok((answer, true)),
-                Found::Flight(landing, departure) => {
-                    if let Some(departure) = departure {
-                        self.depart(departure, requirements.clone(), rpt.clone());
-                    }
+                Found::Answer(answer) => {
+                    *cache = CacheState::Coalesced;
+                    return Ok((answer, true));
+                }
+                Found::Flight(landing, None) => {
+                    *cache = CacheState::Coalesced;
+                    landing
+                }
+                Found::Flight(landing, Some(departure)) => {
+                    self.depart(departure, requirements.clone(), rpt.clone());
                     landing
                 }
             };
@@ -95,8 +103,10 @@ impl Shared {
             let active = |evidence: &Evidence| matches!(evidence, Evidence::Active(_));
             let asking = shared.protection.verify(&requirements, &rpt);
             let (token, issuer) = (rpt.secret().expose(), requirements.am().issuer());
-            let known = shared.answers.is_known(token, issuer);
-            let outcome = gate.verify(known, shared.deadline(), active, asking).await;
+            let witness = shared.answers.witness(token, issuer);
+            let outcome = gate
+                .verify(witness, shared.deadline(), active, asking)
+                .await;
             if outcome.as_ref().is_ok_and(active) {
                 shared.answers.is_at_home(token, issuer);
             }
@@ -123,32 +133,36 @@ impl Shared {
             return self.refused(&trail, shortfall.on(), refusal);
         }
         let asking = self.protection.request_permission(requirements);
+        let owner = requirements.owner();
+        let witness = self.answers.keys().name(owner.as_str());
         let refusal = match gate
-            .ticket(shortfall.budget, requirements.owner(), deadline, asking)
+            .ticket(shortfall.budget, owner, witness, deadline, asking)
             .await
         {
             Ok(PermissionOutcome::Ticket(ticket)) => {
                 // The AM may upgrade this very token: what it said of it so far must not refuse the next request.
-                if let Some(token) = &trail.token {
-                    self.answers.forget(token);
+                // An explanation gives it to nobody.
+                if trail.recorder.is_none() {
+                    if let Some(token) = &trail.token {
+                        self.answers.forget(token);
+                    }
+                    meter::ticket(requirements.am(), "given");
                 }
-                meter::ticket(requirements.am().name(), "given");
                 self.challenge(&shortfall, Some(&ticket))
             }
             Ok(PermissionOutcome::NoneNeeded) => {
-                self.decided(&trail, Reason::Open, shortfall.on());
+                let end = Conclusion::let_through(Reason::Open, Outcome::Allow);
+                self.decided(&trail, end, shortfall.on());
                 let now = uma_client::epoch_seconds(self.clock.now());
-                let engine = Engine {
-                    shared: self.clone(),
-                };
-                let requirements = shortfall.requirements;
-                let grant = Grant::new(engine, requirements, None, trail.token, now, None);
+                let grant = self.grant(shortfall.requirements, None, &trail, now, None);
                 return Verdict::Allow(Access::Granted(grant));
             }
             Ok(_) => Refusal::no_ticket(shortfall.reason, None),
             Err(barred) => {
                 warn(requirements, "no ticket could be had", &barred);
-                meter::ticket(requirements.am().name(), "none");
+                if trail.recorder.is_none() {
+                    meter::ticket(requirements.am(), "none");
+                }
                 Refusal::no_ticket(shortfall.reason, barred.known_retry_after())
             }
         };
@@ -165,7 +179,7 @@ impl Shared {
             challenge = challenge.with_ticket(ticket);
         }
         match am.dialect().refusal(&challenge) {
-            Ok(response) => Refusal::challenge(shortfall.reason, response),
+            Ok(response) => Refusal::challenge(shortfall.reason, response, ticket.is_some()),
             Err(error) => {
                 tracing::warn!(target: "tower_warden", am = am.name(), error = %Chain(&error), "the challenge can't be written");
                 Refusal::no_ticket(shortfall.reason, None)
@@ -174,7 +188,7 @@ impl Shared {
     }
 
     fn refused(&self, trail: &Trail, on: On<'_>, refusal: Refusal) -> Verdict {
-        self.decided(trail, refusal.reason(), on);
+        self.decided(trail, Conclusion::from(&refusal), on);
         Verdict::Refuse(refusal)
     }
 }

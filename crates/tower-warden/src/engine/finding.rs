@@ -44,10 +44,7 @@ impl Shared {
             }
         };
         let finding = match reach {
-            Reach::Now => match self
-                .maps
-                .find(&Target::new(&self.site, path, head.method()))
-            {
+            Reach::Now => match self.maps.find(&Target::new(&self.site, path, head.verb())) {
                 Lookup::Ready(found) => {
                     return self.judge_found(head, path, unmapped, trail, found);
                 }
@@ -76,7 +73,7 @@ impl Shared {
     ) -> Finding {
         let shared = Arc::clone(self);
         let path = path.clone().into_owned();
-        let method = head.method().clone();
+        let method = head.verb().clone();
         Box::pin(async move {
             reaching.await?;
             match shared.maps.find(&Target::new(&shared.site, &path, &method)) {

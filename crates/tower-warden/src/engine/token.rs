@@ -7,40 +7,64 @@ use http::StatusCode;
 use uma_client::{Scopes, TokenState, epoch_seconds};
 
 use super::{Engine, Shared};
-use crate::answers::{Answer, AnswerKey};
+use crate::answers::{Answer, AnswerKey, Kept};
 use crate::bearer::{BearerError, bearer};
 use crate::decision::{Decision, Insufficiency, decide};
-use crate::event::{CacheState, On, Trail};
+use crate::event::{CacheState, Conclusion, On, RequestLine, Trail};
 use crate::gate::TicketFor;
 use crate::stranger::claims_another_issuer;
 use crate::verdict::State;
 use crate::{
-    Access, ActiveToken, Evidence, Grant, Judgement, Mode, Peer, Reason, Refusal, RequestHead,
-    Requirement, Requirements, ResourceMap, Rpt, Verdict,
+    Access, ActiveToken, Evidence, Grant, Judgement, Mode, Outcome, Peer, Reason, Refusal,
+    RequestHead, Requirement, Requirements, ResourceMap, Rpt, Verdict,
 };
 
+/// What a [`Grant`] brings of the request that it let in.
+pub(crate) struct Admitted<'a> {
+    pub(crate) map: &'a Arc<ResourceMap>,
+    /// None where the AM wanted no token.
+    pub(crate) answer: Option<&'a Arc<Answer>>,
+    pub(crate) token: Option<AnswerKey>,
+    pub(crate) request: Option<&'a Arc<RequestLine>>,
+}
+
 impl Engine {
-    /// Checks a token for further scopes on the resource of a requirement: the way of a request from its answer on.
+    /// Checks a token for further scopes on the resource of a request: the way of a request from its answer on.
     pub(crate) async fn judge_further(
         &self,
-        map: &Arc<ResourceMap>,
+        admitted: Admitted<'_>,
         scopes: Scopes,
-        answer: Option<&Arc<Answer>>,
-        token: Option<AnswerKey>,
     ) -> Result<(), Refusal> {
         let shared = &self.shared;
-        let trail = Trail::within(Mode::Enforce, token);
-        if !scopes.is_subset(map.scopes()) {
-            return Err(Refusal::plain(Reason::UncoveredVerb, StatusCode::FORBIDDEN));
-        }
+        let Admitted {
+            map, answer, token, ..
+        } = admitted;
+        let mut trail = Trail::further(admitted.request.cloned(), token, shared.listeners());
+        let registered = scopes.is_subset(map.scopes());
         let requirements: Requirements = Requirement::new(map.clone(), scopes).into();
+        if !registered {
+            let refusal = Refusal::plain(Reason::UncoveredVerb, StatusCode::FORBIDDEN);
+            let on = On::Requirements(&requirements, None);
+            shared.decided(&trail, Conclusion::from(&refusal), on);
+            return Err(refusal);
+        }
         let now = shared.answers.now();
-        let fresh = answer.filter(|answer| shared.answers.is_fresh(answer, &requirements, now));
-        let shortfall = match fresh {
-            Some(answer) => match shared.decide(requirements, answer.clone(), &trail, now.wall) {
-                Ok(_) => return Ok(()),
-                Err(shortfall) => shortfall,
-            },
+        let shortfall = match answer {
+            Some(answer) if shared.answers.is_fresh(answer, &requirements, now) => {
+                trail.cache = CacheState::Hit;
+                match shared.decide(requirements, answer.clone(), &trail, now.wall) {
+                    Ok(_) => return Ok(()),
+                    Err(shortfall) => shortfall,
+                }
+            }
+            Some(_) => {
+                trail.cache = CacheState::Stale;
+                Shortfall {
+                    reason: Reason::AnswerEnded,
+                    budget: TicketFor::Confirmed,
+                    ..Shortfall::tokenless(requirements)
+                }
+            }
             None => Shortfall::tokenless(requirements),
         };
         let state = shared.want_ticket(trail, shortfall, shared.deadline());
@@ -78,14 +102,22 @@ impl Shared {
         let credential = self.protection.credential(&requirements);
         let key = self.answers.keys().answer(&requirements, credential, token);
         let now = self.answers.now();
-        if let Some(answer) = self.answers.fresh(&key, &requirements, now) {
-            let trail = trail.with_token(key, CacheState::Hit);
-            return match self.decide(requirements, answer, &trail, now.wall) {
-                Ok(verdict) => State::Ready(Some(verdict)),
-                Err(shortfall) => self.want_ticket_from(head, trail, shortfall),
-            };
-        }
-        let trail = trail.with_token(key, CacheState::Miss);
+        let cache = match self.answers.look(&key, &requirements, now) {
+            Kept::Fresh(answer) => {
+                let cache = match answer.evidence {
+                    Evidence::Active(_) => CacheState::Hit,
+                    Evidence::Inactive => CacheState::Negative,
+                };
+                let trail = trail.with_token(key, cache);
+                return match self.decide(requirements, answer, &trail, now.wall) {
+                    Ok(verdict) => State::Ready(Some(verdict)),
+                    Err(shortfall) => self.want_ticket_from(head, trail, shortfall),
+                };
+            }
+            Kept::Stale => CacheState::Stale,
+            Kept::Nothing => CacheState::Miss,
+        };
+        let trail = trail.with_token(key, cache);
         let issuer = requirements.am().issuer();
         if claims_another_issuer(token, issuer) || self.answers.is_at_home_elsewhere(token, issuer)
         {
@@ -96,7 +128,6 @@ impl Shared {
             return self.want_ticket_from(head, trail, shortfall);
         }
         if trail.mode == Mode::Enforce
-            && trail.recorder.is_none()
             && let Some(refused) = self.spend(head, &trail, &requirements)
         {
             return refused;
@@ -133,23 +164,14 @@ impl Shared {
     ) -> Result<Verdict, Shortfall> {
         let now = epoch_seconds(now);
         if let Some(recorder) = &trail.recorder {
-            recorder.answered(&requirements, &answer.evidence, now, trail.cache.as_str());
+            recorder.answered(&requirements, &answer.evidence, now);
         }
         match decide(&requirements, &answer.evidence, now) {
             Decision::Allow { expires } => {
                 let on = On::Requirements(&requirements, answer.token());
-                self.decided(trail, Reason::Granted, on);
-                let engine = Engine {
-                    shared: self.clone(),
-                };
-                let grant = Grant::new(
-                    engine,
-                    requirements,
-                    Some(answer),
-                    trail.token,
-                    now,
-                    expires,
-                );
+                let end = Conclusion::let_through(Reason::Granted, Outcome::Allow);
+                self.decided(trail, end, on);
+                let grant = self.grant(requirements, Some(answer), trail, now, expires);
                 Ok(Verdict::Allow(Access::Granted(grant)))
             }
             Decision::Refuse(insufficiency) => Err(Shortfall {
@@ -161,6 +183,28 @@ impl Shared {
                 },
                 answer: Some(answer),
             }),
+        }
+    }
+
+    pub(super) fn grant(
+        self: &Arc<Self>,
+        requirements: Requirements,
+        answer: Option<Arc<Answer>>,
+        trail: &Trail,
+        decided_at: i64,
+        expires: Option<i64>,
+    ) -> Grant {
+        let engine = Engine {
+            shared: self.clone(),
+        };
+        Grant {
+            engine,
+            requirements,
+            answer,
+            token: trail.token,
+            request: trail.request.clone(),
+            decided_at,
+            expires,
         }
     }
 
@@ -186,7 +230,7 @@ impl Shared {
         deadline: Instant,
     ) -> State {
         if !trail.wants_ticket() {
-            let refusal = Refusal::no_ticket(shortfall.reason, None);
+            let refusal = Refusal::unasked(shortfall.reason);
             return self.refuse(&trail, shortfall.on(), refusal);
         }
         if !shortfall.needs_ticket() {

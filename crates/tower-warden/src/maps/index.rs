@@ -5,7 +5,7 @@ use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::HashTable;
 
 use super::{Resolution, Target};
 use crate::{CanonicalPath, ResourceMap, Site};
@@ -15,12 +15,17 @@ const PARTS: usize = 512;
 
 type Part = HashTable<Arc<ResourceMap>>;
 
+#[cfg(not(test))]
+type HashKeys = hashbrown::DefaultHashBuilder;
+#[cfg(test)]
+type HashKeys = tests::CountedHashes;
+
 /// An immutable set of maps.
 ///
 /// A look-up makes at most one probe for each segment of the path and one more.
 pub struct MapIndex {
     parts: Box<[Arc<Part>]>,
-    hasher: DefaultHashBuilder,
+    hasher: HashKeys,
     len: usize,
 }
 
@@ -164,7 +169,7 @@ impl Default for MapIndex {
         let empty = Arc::new(Part::new());
         Self {
             parts: std::iter::repeat_n(empty, PARTS).collect(),
-            hasher: DefaultHashBuilder::default(),
+            hasher: HashKeys::default(),
             len: 0,
         }
     }
@@ -193,76 +198,4 @@ impl fmt::Display for DuplicateMap {
 impl std::error::Error for DuplicateMap {}
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use uma_client::{Issuer, ResourceId, Scopes};
-
-    use super::*;
-    use crate::{Am, Audience, MapId, OwnerId};
-
-    fn map(path: &str, id: u64) -> Arc<ResourceMap> {
-        let am = Am::new(
-            Issuer::parse("https://am.example").unwrap(),
-            Audience::NotChecked,
-        );
-        let map = ResourceMap::new(
-            CanonicalPath::parse(path).unwrap(),
-            OwnerId::new("alice"),
-            Arc::new(am),
-            ResourceId::parse("r").unwrap(),
-            Scopes::parse(["view"]).unwrap(),
-        );
-        Arc::new(map.with_id(MapId::new(id)))
-    }
-
-    fn id_at(index: &MapIndex, path: &str) -> Option<u64> {
-        index.get(&Site::default(), path).map(|map| map.id().get())
-    }
-
-    #[test]
-    fn a_changed_set_leaves_the_old_one_as_it_was() {
-        let site = Site::default();
-        let old = MapIndex::build([map("/a", 1), map("/b", 2)]).unwrap();
-        let new = old.changed(
-            [(&site, "/a"), (&site, "/none")],
-            [map("/b", 3), map("/c", 4)],
-        );
-        assert_eq!(
-            ["/a", "/b", "/c"].map(|path| id_at(&new, path)),
-            [None, Some(3), Some(4)]
-        );
-        assert_eq!(
-            ["/a", "/b", "/c"].map(|path| id_at(&old, path)),
-            [Some(1), Some(2), None]
-        );
-        assert_eq!((old.len(), new.len(), new.iter().count()), (2, 2, 2));
-    }
-
-    /// Many changes, against a map of the simplest kind.
-    #[test]
-    fn it_holds_what_a_map_would() {
-        let site = Site::default();
-        let mut index = MapIndex::default();
-        let mut model: BTreeMap<String, u64> = BTreeMap::new();
-        let mut state = 42_u64;
-        for round in 0..3000 {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
-            let path = format!("/{}", (state >> 33) % 700);
-            if state >> 63 == 0 {
-                index = index.changed([], [map(&path, round)]);
-                model.insert(path, round);
-            } else {
-                index = index.changed([(&site, path.as_str())], []);
-                model.remove(&path);
-            }
-        }
-        assert_eq!((index.len(), index.is_empty()), (model.len(), false));
-        for number in 0..700 {
-            let path = format!("/{number}");
-            assert_eq!(id_at(&index, &path), model.get(&path).copied());
-        }
-    }
-}
+mod tests;

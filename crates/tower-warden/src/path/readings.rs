@@ -1,7 +1,5 @@
 //! Which other readings a path may have: used only on paths that have no single one.
 
-use std::collections::{HashSet, VecDeque};
-
 /// How many readings are made of one path. One that has more is taken to be below every prefix that it could mean.
 const MOST: usize = 24;
 
@@ -11,8 +9,8 @@ const MOST: usize = 24;
 /// merged, dot segments resolved.
 pub(crate) struct Readings<'a> {
     raw: &'a str,
-    /// Everything decoded: what is not even part of this is part of no reading.
-    decoded: Vec<u8>,
+    /// Everything decoded, made when first needed: what is not even part of this is part of no reading.
+    decoded: std::cell::OnceCell<Vec<u8>>,
     /// Made when first needed; none if there are too many.
     all: std::cell::OnceCell<Option<Vec<Vec<u8>>>>,
 }
@@ -21,17 +19,25 @@ impl<'a> Readings<'a> {
     pub(crate) fn of(raw: &'a str) -> Self {
         Self {
             raw,
-            decoded: decode_all(raw.as_bytes()),
+            decoded: std::cell::OnceCell::new(),
             all: std::cell::OnceCell::new(),
         }
+    }
+
+    fn decoded(&self) -> &[u8] {
+        self.decoded.get_or_init(|| decode_all(self.raw.as_bytes()))
     }
 
     /// Whether some reader could find the path at or below `prefix` (a key of a `CanonicalPath`).
     pub(crate) fn some_below(&self, prefix: &str) -> bool {
         let prefix = prefix.strip_prefix('/').unwrap_or(prefix);
+        // As it stands: the most frequent case, and one that needs no other reading.
+        if is_below(self.raw.as_bytes(), prefix) {
+            return true;
+        }
         let mentioned = |segment: &str| {
             // A `%` in a prefix could be decoded away above.
-            segment.contains('%') || contains(&self.decoded, segment.as_bytes())
+            segment.contains('%') || contains(self.decoded(), segment.as_bytes())
         };
         if !prefix.split('/').all(mentioned) {
             return false;
@@ -50,9 +56,11 @@ impl<'a> Readings<'a> {
 
 /// All readings; none if there are too many to look at.
 fn closure(raw: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let mut seen: HashSet<Vec<u8>> = HashSet::from([raw.to_vec()]);
-    let mut waiting: VecDeque<Vec<u8>> = VecDeque::from([raw.to_vec()]);
-    while let Some(reading) = waiting.pop_front() {
+    // So few that a table would be slower.
+    let mut seen: Vec<Vec<u8>> = vec![raw.to_vec()];
+    let mut at = 0;
+    while let Some(reading) = seen.get(at).cloned() {
+        at += 1;
         for next in [
             reading.contains(&b'%').then(|| decode_once(&reading)),
             reading.contains(&b'%').then(|| decode_all(&reading)),
@@ -70,12 +78,11 @@ fn closure(raw: &[u8]) -> Option<Vec<Vec<u8>>> {
                 if seen.len() == MOST {
                     return None;
                 }
-                seen.insert(next.clone());
-                waiting.push_back(next);
+                seen.push(next);
             }
         }
     }
-    Some(seen.into_iter().collect())
+    Some(seen)
 }
 
 fn is_below(reading: &[u8], prefix: &str) -> bool {

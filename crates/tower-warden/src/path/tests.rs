@@ -19,6 +19,8 @@ fn keys_are_decoded_segments() {
         ("/é", "/é"),
         ("/a+b", "/a+b"),
         ("/100%25", "/100%"),
+        ("/100%25a", "/100%a"),
+        ("/100%25za", "/100%za"),
         ("/a;v=1", "/a;v=1"),
         ("/...", "/..."),
         ("/.hidden", "/.hidden"),
@@ -76,6 +78,31 @@ fn a_path_without_escapes_is_borrowed() {
     assert!(matches!(path.key, Cow::Borrowed("/people/alice")));
 }
 
+/// What the look calls plain is not looked at again; were an ordinary path not plain, it would be read twice.
+#[test]
+fn ordinary_paths_are_plain_at_a_look() {
+    for rest in ["a", "people/alice/photo.jpg", "a.b/c..d/~e", "a-b_c@d+e;f"] {
+        let look = Look::at(rest.as_bytes());
+        assert!(look.plain && !look.escapes, "{rest}");
+        assert_eq!(look.slashes, rest.matches('/').count());
+    }
+    for rest in [
+        "", "a/", "a//b", ".a", "a/.b", "a\\b", "a\u{1f}", "a\u{7f}", "\u{80}",
+    ] {
+        assert!(!Look::at(rest.as_bytes()).plain, "{rest:?}");
+    }
+    assert!(Look::at(b"a%41").escapes);
+}
+
+#[test]
+fn paths_and_errors_say_what_they_are() {
+    let path = CanonicalPath::parse("/a%20b/").unwrap();
+    assert_eq!(format!("{path:?}"), r#"CanonicalPath("/a b")"#);
+    assert_eq!(path.to_string(), "/a%20b");
+    let error = CanonicalPath::parse("/a//b").unwrap_err();
+    assert_eq!(error.to_string(), "the path holds an empty segment (`//`)");
+}
+
 #[test]
 fn ancestry_goes_by_segments() {
     let path = |raw| CanonicalPath::parse(raw).unwrap();
@@ -115,6 +142,8 @@ fn every_listed_reading_is_found_below_the_prefix() {
         "/x/../api;/..;/..",
         "/x;p%2F../api",
         "api/x",
+        // Below it only for who decodes once and then strips parameters.
+        "/x/..%3b%252fy/api",
     ] {
         assert!(Readings::of(raw).some_below("/api"), "{raw}");
     }

@@ -210,10 +210,12 @@ impl OneAmBuilder {
                 "live decisions are wanted of an AM whose profile has none",
             ));
         }
-        let mut am = Am::new(client.issuer().clone(), self.audience).with_dialect(client.dialect());
-        if let Some(name) = self.name {
-            am = am.with_name(name);
-        }
+        let name = self
+            .name
+            .unwrap_or_else(|| client.issuer().as_str().to_owned());
+        let am = Am::new(client.issuer().clone(), self.audience)
+            .with_dialect(client.dialect())
+            .with_name(name);
         let pats = PatKeeper::new(
             client.clone(),
             PatGrant::ClientCredentials,

@@ -84,6 +84,24 @@ async fn the_service_that_was_polled_ready_is_the_one_that_is_called() {
     }
 }
 
+#[tokio::test]
+async fn a_head_is_refused_without_a_body_and_with_the_fields_of_a_get() {
+    let world = World::new();
+    for (path, status) in [("/api/mapped", 401), ("/api//mapped", 400)] {
+        let app = world.app();
+        let mut get = app.get(path).await;
+        let mut head = app.send(full_request("HEAD", path, &[])).await;
+        assert_eq!((head.status, head.body.as_str()), (status, ""));
+        let length = head.headers.remove("content-length").unwrap();
+        assert_eq!(length, get.body.len().to_string());
+        // No two tickets are the same.
+        for answer in [&mut get, &mut head] {
+            answer.headers.remove("www-authenticate");
+        }
+        assert_eq!(head.headers, get.headers);
+    }
+}
+
 async fn status(app: &Router, method: &str, path: &str, token: Option<&str>) -> (StatusCode, bool) {
     let mut request = Request::builder().method(method).uri(path);
     if let Some(token) = token {

@@ -105,9 +105,12 @@ fn allow(am: &Shared, user: &str, request: &Request) -> Result<String, ApiError>
             good_until_ms: now_ms.saturating_add(CODE_LIFE_MS),
             used: false,
         };
-        state
-            .codes
-            .issue(code, now_ms.saturating_add(CODE_KEPT_MS), limits::CODES)
+        state.codes.issue(
+            &state.mark,
+            code,
+            now_ms.saturating_add(CODE_KEPT_MS),
+            limits::CODES,
+        )
     })??;
     Ok(code)
 }

@@ -63,9 +63,10 @@ pub(crate) fn mint(
     });
     let part = |value: serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let token = format!(
-        "{}.{}.{}",
+        "{}.{}.{}{}",
         part(header),
         part(payload),
+        state.mark,
         secrets::random_token()?
     );
     let claims = ClaimToken {

@@ -59,7 +59,7 @@ pub(crate) async fn start(State(am): Am, RawQuery(query): RawQuery) -> Response 
         let expires_ms = now_ms.saturating_add(INTERACTION_LIFE_MS);
         state
             .interactions
-            .issue(interaction, expires_ms, limits::SESSIONS)
+            .issue(&state.mark, interaction, expires_ms, limits::SESSIONS)
             .map_err(|error| Stop::Page(error.into()))
     });
     match started {

@@ -32,14 +32,11 @@ pub(crate) async fn create(
     }
     let metadata = checked(body.parse()?)?;
     let public = metadata.token_endpoint_auth_method.as_deref() == Some("none");
-    let registration_token = secrets::random_token()?;
+    let secret = || secrets::random_token().map(|secret| format!("{}{secret}", am.mark));
+    let registration_token = secret()?;
     let client = Client {
         id: secrets::random_id()?,
-        secret: if public {
-            None
-        } else {
-            Some(secrets::random_token()?)
-        },
+        secret: if public { None } else { Some(secret()?) },
         registration_digest: Some(secrets::digest(&registration_token)),
         preregistered: false,
         metadata,

@@ -303,7 +303,9 @@ fn issue(
                 subject: subject.to_owned(),
             };
             let expires_ms = now_ms.saturating_add(PCT_LIFE_MS);
-            state.pcts.issue(pct, expires_ms, limits::TOKENS)?
+            state
+                .pcts
+                .issue(&state.mark, pct, expires_ms, limits::TOKENS)?
         }
     };
     let answer = TokenResponse {

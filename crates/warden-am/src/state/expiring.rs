@@ -31,9 +31,15 @@ impl<T> Default for Expiring<T> {
 }
 
 impl<T> Expiring<T> {
-    /// Stores the value under a new random secret, and returns that secret.
-    pub(crate) fn issue(&mut self, value: T, expires_ms: i64, cap: usize) -> Result<String, Error> {
-        let secret = secrets::random_token()?;
+    /// Stores the value under a new random secret that begins with `mark`, and returns that secret.
+    pub(crate) fn issue(
+        &mut self,
+        mark: &str,
+        value: T,
+        expires_ms: i64,
+        cap: usize,
+    ) -> Result<String, Error> {
+        let secret = format!("{mark}{}", secrets::random_token()?);
         self.insert(&secret, value, expires_ms, cap);
         Ok(secret)
     }
@@ -113,7 +119,7 @@ mod tests {
     #[test]
     fn a_secret_works_until_it_ends_and_is_taken_once() {
         let mut table = Expiring::default();
-        let secret = table.issue("value", 100, 10).unwrap();
+        let secret = table.issue("", "value", 100, 10).unwrap();
         assert_eq!(secret.len(), 43);
         assert_eq!(table.get(&secret, 99), Some((&"value", 100)));
         assert_eq!(table.get(&secret, 100), None);
@@ -124,9 +130,9 @@ mod tests {
     #[test]
     fn the_oldest_makes_room() {
         let mut table = Expiring::default();
-        let first = table.issue(1, 100, 2).unwrap();
-        let second = table.issue(2, 100, 2).unwrap();
-        let third = table.issue(3, 100, 2).unwrap();
+        let first = table.issue("", 1, 100, 2).unwrap();
+        let second = table.issue("", 2, 100, 2).unwrap();
+        let third = table.issue("", 3, 100, 2).unwrap();
         assert_eq!(table.get(&first, 0), None);
         assert!(table.get(&second, 0).is_some() && table.get(&third, 0).is_some());
         table.prune(100);
@@ -136,7 +142,7 @@ mod tests {
     #[test]
     fn secrets_are_not_in_the_stored_form() {
         let mut table = Expiring::default();
-        let secret = table.issue(1, 100, 2).unwrap();
+        let secret = table.issue("", 1, 100, 2).unwrap();
         assert!(!serde_json::to_string(&table).unwrap().contains(&secret));
     }
 }

@@ -53,6 +53,7 @@ impl State {
         ticket: Ticket,
         expires_ms: i64,
     ) -> Result<String, Error> {
-        self.tickets.issue(ticket, expires_ms, limits::TICKETS)
+        self.tickets
+            .issue(&self.mark, ticket, expires_ms, limits::TICKETS)
     }
 }

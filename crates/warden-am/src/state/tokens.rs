@@ -88,7 +88,8 @@ impl State {
         token: AccessToken,
         expires_ms: i64,
     ) -> Result<String, Error> {
-        self.access_tokens.issue(token, expires_ms, limits::TOKENS)
+        self.access_tokens
+            .issue(&self.mark, token, expires_ms, limits::TOKENS)
     }
 
     pub(crate) fn issue_refresh_token(
@@ -97,12 +98,13 @@ impl State {
         now_ms: i64,
     ) -> Result<String, Error> {
         let expires_ms = now_ms.saturating_add(REFRESH_TOKEN_LIFE_MS);
-        self.refresh_tokens.issue(token, expires_ms, limits::TOKENS)
+        self.refresh_tokens
+            .issue(&self.mark, token, expires_ms, limits::TOKENS)
     }
 
     pub(crate) fn issue_rpt(&mut self, rpt: Rpt) -> Result<String, Error> {
         let kept_until = rpt.expires_ms.saturating_add(ENDED_RPT_KEPT_MS);
-        self.rpts.issue(rpt, kept_until, limits::TOKENS)
+        self.rpts.issue(&self.mark, rpt, kept_until, limits::TOKENS)
     }
 
     /// The RPT, unless it has ended.

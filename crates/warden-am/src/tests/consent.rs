@@ -43,7 +43,7 @@ async fn an_owner_signs_in_consents_and_the_host_gets_a_pat() {
     assert_eq!(tokens["expires_in"], 300);
     assert_eq!(tokens["scope"], "uma_protection");
     let pat = tokens["access_token"].as_str().unwrap();
-    assert_eq!(pat.len(), 43);
+    assert_eq!(pat.len(), warden_canary::MARK.len() + 43);
     let list = world
         .api(Method::GET, "/resource", pat, &json!(null))
         .await

@@ -64,6 +64,27 @@ async fn the_cookie_is_kept_from_scripts_and_ends_with_sign_out() {
 }
 
 #[tokio::test]
+async fn two_ams_on_one_address_have_names_and_cookies_of_their_own() {
+    let mut cookies = Vec::new();
+    for (issuer, name) in [
+        ("http://127.0.0.1:8081", "AM one"),
+        ("http://127.0.0.1:8082", "AM two"),
+    ] {
+        let world = World::of(WardenAm::builder(issuer).name(name).user("alice", "alice"));
+        let page = world.get("/signin").await;
+        assert!(page.text().contains(&format!("Sign in - {name}</title>")));
+        let answer = world
+            .submit("/signin", &[("username", "alice"), ("password", "alice")])
+            .await;
+        let cookie = answer.header(header::SET_COOKIE);
+        cookies.push(cookie.split_once('=').unwrap().0.to_owned());
+    }
+    assert_ne!(cookies[0], cookies[1]);
+    let nameless = WardenAm::builder("http://am.example").name("").build();
+    assert!(nameless.is_err());
+}
+
+#[tokio::test]
 async fn one_comes_back_to_paths_of_the_am_alone() {
     let world = World::new();
     for (asked, back) in [

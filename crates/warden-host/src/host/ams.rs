@@ -182,7 +182,7 @@ impl Ams {
         };
         let setting = self.as_recorded(setting, &record);
         let client = self.client(&setting)?;
-        let entry = Self::entry(setting, &client, &record);
+        let entry = self.entry(setting, &client, &record);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if self.forgotten.load(Ordering::SeqCst) == forgotten {
             known.insert(issuer.clone(), Arc::clone(&entry));
@@ -224,13 +224,13 @@ impl Ams {
     }
 
     fn remember(&self, setting: AmSetting, client: &AmClient, record: &AmRecord) -> Arc<AmEntry> {
-        let entry = Self::entry(setting, client, record);
+        let entry = self.entry(setting, client, record);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.insert(entry.issuer().clone(), Arc::clone(&entry));
         entry
     }
 
-    fn entry(setting: AmSetting, client: &AmClient, record: &AmRecord) -> Arc<AmEntry> {
+    fn entry(&self, setting: AmSetting, client: &AmClient, record: &AmRecord) -> Arc<AmEntry> {
         // What the operator gave by hand is not in the store, but for the id.
         let credentials = setting
             .credentials
@@ -241,9 +241,11 @@ impl Ams {
             .audience
             .clone()
             .unwrap_or_else(|| Audience::Expect(client_id.clone()));
-        let enforced = Am::new(setting.issuer.clone(), audience)
-            .with_dialect(setting.dialect)
-            .with_name(setting.name.clone());
+        let mut enforced = Am::new(setting.issuer.clone(), audience).with_dialect(setting.dialect);
+        // The name of an AM that an owner brought would be a label in metrics that she chooses.
+        if self.is_named(&setting.issuer) {
+            enforced = enforced.with_name(setting.name.clone());
+        }
         Arc::new(AmEntry {
             client: client.with_credentials(credentials),
             enforced: Arc::new(enforced),

@@ -14,6 +14,7 @@ use super::following::{Node, Wake};
 use super::spread::PATIENCE;
 use super::work::WORK_LEASE;
 use super::{Ams, Host, Inner, Keepers, Locks, Pace, PathLocks, ScopeDocuments, Worker};
+use crate::access_log::Retention;
 use crate::catalogue::AnyCatalogue;
 use crate::maps::Shared;
 use crate::notify::AnyNotify;
@@ -21,8 +22,8 @@ use crate::outbound::Enrolments;
 use crate::reconcile::{Patience, Visited};
 use crate::store::NodeId;
 use crate::{
-    AmPolicy, AnyStore, Catalogue, DriftPolicy, Error, ErrorKind, HostMaps, LostPolicy, MapsMode,
-    Notify, Outbound,
+    AccessLog, AmPolicy, AnyStore, Catalogue, DriftPolicy, Error, ErrorKind, HostMaps, LostPolicy,
+    MapsMode, Notify, Outbound,
 };
 
 /// Builds a [`Host`]. Callback base, AMs and catalogue have to be given.
@@ -50,6 +51,7 @@ pub struct HostBuilder {
     work_lease: Duration,
     scope_base: Option<Url>,
     scope_documents: Vec<(String, ScopeDocument)>,
+    retention: Retention,
 }
 
 impl HostBuilder {
@@ -77,6 +79,7 @@ impl HostBuilder {
             work_lease: WORK_LEASE,
             scope_base: None,
             scope_documents: Vec::new(),
+            retention: Retention::default(),
         }
     }
 
@@ -178,6 +181,13 @@ impl HostBuilder {
     /// without, 50.
     pub fn background_rate(mut self, per_second: u32) -> Self {
         self.background_rate = per_second;
+        self
+    }
+
+    /// Sets how long, and how many of, each owner's accesses [`Host::access_log`] keeps: `most` kinds of access that were
+    /// let in, and as many that were not; without, 500 of each, for 30 days. 0 days keep none.
+    pub fn keep_accesses(mut self, days: u16, most: u32) -> Self {
+        self.retention = Retention { days, most };
         self
     }
 
@@ -293,6 +303,7 @@ impl HostBuilder {
             Arc::clone(&keepers),
             Arc::clone(&self.clock),
         );
+        let access_log = AccessLog::new(self.store.clone(), self.clock.clone(), self.retention);
         let host = Host {
             engine: Arc::default(),
             patience: self.wait_for_nodes,
@@ -319,6 +330,8 @@ impl HostBuilder {
                 lost: self.lost,
                 drift: self.drift,
                 visited: Visited::default(),
+                access_log,
+                retention: self.retention,
                 look: Bell::new(),
                 moving: Locks::default(),
                 publishing: AtomicBool::new(false),

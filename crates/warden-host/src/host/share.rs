@@ -27,11 +27,17 @@ impl Host {
         let inner = &self.inner;
         let path = self.check_request(owner, &request).await?;
         let issuer = self.am_to_share_through(owner).await?;
+        let drawn = request.generation;
         let share = new_share(&path, &self.site(), owner, &issuer, request)?;
         let _alone = inner
             .paths
             .lock((share.site.clone(), share.path_key.clone()))
             .await;
+        if let Some(drawn) = drawn
+            && let Some(kept) = self.unless_changed(&share, drawn).await?
+        {
+            return Ok(kept);
+        }
         let (map, fresh) = match inner.store.share_intended(&share, inner.now()).await? {
             Intended::Kept { map, fresh } => (*map, fresh),
             Intended::Taken => return Err(taken()),

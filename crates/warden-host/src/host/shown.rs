@@ -6,7 +6,7 @@ use super::Host;
 use super::connect::time;
 use super::share::read_path;
 use crate::store::{MapRecord, RowState, Store as _};
-use crate::{Epoch, Error, SharedResource, Spread};
+use crate::{Epoch, Error, SharedResource, Spread, Trouble};
 
 impl Host {
     pub(super) async fn shared_by(&self, owner: &OwnerId) -> Result<Vec<SharedResource>, Error> {
@@ -43,6 +43,7 @@ impl Host {
         let am_name = self.inner.ams.name(&map.issuer);
         let withdrawal = self.withdrawal(&map);
         let unserved = !self.inner.ams.is_served(&map.issuer);
+        let trouble = trouble_of(&map, unserved);
         let state = match map.state {
             _ if map.broken || map.withheld || unserved => MapState::Suspect,
             RowState::Pending | RowState::Tombstone => MapState::Pending,
@@ -71,6 +72,7 @@ impl Host {
             })
         };
         SharedResource {
+            map: map.id,
             uri: crate::maps::uri_of_key(&map.path_key),
             name: map.name,
             description: map.description,
@@ -85,9 +87,25 @@ impl Host {
             policy_uri: map.policy_uri,
             since: time(map.created),
             withheld: map.withheld,
+            trouble,
+            generation: map.generation,
             epoch,
             spread: Spread::of(epoch, reached),
             withdrawal,
         }
+    }
+}
+
+/// What keeps a row from being in order.
+fn trouble_of(map: &MapRecord, unserved: bool) -> Option<Trouble> {
+    match map.state {
+        _ if map.broken => Some(Trouble::Damaged),
+        _ if map.withheld => Some(Trouble::Withheld),
+        _ if unserved => Some(Trouble::AmNotServed),
+        RowState::Pending | RowState::Tombstone if map.attempts > 0 => Some(Trouble::Failing),
+        RowState::Pending | RowState::Tombstone => Some(Trouble::Registering),
+        RowState::Suspect => Some(Trouble::Suspect),
+        RowState::Lost => Some(Trouble::Lost),
+        RowState::Active => map.problem.as_ref().map(|_| Trouble::OutOfStep),
     }
 }

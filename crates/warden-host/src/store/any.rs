@@ -8,10 +8,10 @@ use uma_client::{ClientCredentials, Issuer, PatState, ResourceId, StoredPat};
 #[cfg(feature = "postgres")]
 use super::PostgresStore;
 use super::{
-    AmRecord, Arrived, Attention, Changes, ConnectionRecord, Consent, Holding, Intended,
-    LeftoverRecord, Listener, MapRecord, MapsAt, MapsPage, MapsQuery, MoveBegun, MoveRecord,
-    Moving, NewShare, NodeId, NodeRecord, Orphan, PendingConnect, Registered, ResealedBatch,
-    SealedRow, Severed, SqliteStore, Store,
+    AccessRecord, AccessesPage, AccessesQuery, AmRecord, Arrived, Attention, Changes,
+    ConnectionRecord, Consent, Holding, Intended, LeftoverRecord, Listener, MapRecord, MapsAt,
+    MapsPage, MapsQuery, MoveBegun, MoveRecord, Moving, NewShare, NodeId, NodeRecord, Orphan,
+    PendingConnect, Registered, ResealedBatch, SealedRow, Severed, SqliteStore, Store,
 };
 use crate::{Error, ErrorKind, KeyRing};
 
@@ -64,24 +64,6 @@ impl AnyStore {
             Self::Sqlite(store) => store.close().await,
             #[cfg(feature = "postgres")]
             Self::Postgres(store) => store.close().await,
-        }
-    }
-}
-
-#[cfg(test)]
-impl AnyStore {
-    /// Sets the clock that leases go by on, as this store sees it.
-    pub(crate) fn advance(&self, by: Duration) {
-        match self {
-            Self::Sqlite(store) => store.advance(by),
-        }
-    }
-
-    /// Sets the store back to an epoch, as a restored backup would: what was shared later is gone, and forgotten is what
-    /// nodes have said since.
-    pub(crate) async fn set_back(&self, epoch: i64) {
-        match self {
-            Self::Sqlite(store) => store.set_back(epoch).await,
         }
     }
 }
@@ -218,6 +200,8 @@ hand_on! {
     orphans_due(issuer: &Issuer, now: i64, limit: u32) -> Vec<Orphan>;
     swept(now: i64, before: i64) -> ();
     resealed(after: Option<&SealedRow>, limit: u32) -> ResealedBatch;
+    accesses_kept(accesses: &[AccessRecord], most: u32, before: i64) -> ();
+    accesses_page(owner: &OwnerId, query: &AccessesQuery) -> AccessesPage;
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What goes into a store and comes out of it.
 
+mod accesses;
 mod leaving;
 mod pages;
 
@@ -9,6 +10,7 @@ use url::Url;
 
 use crate::{ConnectionState, ReturnPath};
 
+pub use accesses::{AccessRecord, AccessesPage, AccessesQuery};
 pub use leaving::{
     Arrived, Attention, Consent, LeftoverRecord, MoveBegun, MoveRecord, Moving, Severed,
 };

@@ -6,8 +6,8 @@ use tower_warden::{MapId, OwnerId, Purge, Site};
 use uma_client::{Issuer, ResourceId, StoredPat};
 
 use super::{
-    AmRecord, Arrived, Attention, Consent, MapRecord, MapsQuery, NewShare, NodeId, PendingConnect,
-    Registered, SealedRow,
+    AccessRecord, AccessesQuery, AmRecord, Arrived, Attention, Consent, MapRecord, MapsQuery,
+    NewShare, NodeId, PendingConnect, Registered, SealedRow,
 };
 use crate::{Error, ErrorKind};
 
@@ -88,7 +88,15 @@ macro_rules! always {
 }
 
 always!(
-    bool, i64, u32, MapId, MapRecord, Attention, SealedRow, Duration
+    bool,
+    i64,
+    u32,
+    AccessesQuery,
+    MapId,
+    MapRecord,
+    Attention,
+    SealedRow,
+    Duration
 );
 
 impl Storable for str {
@@ -153,6 +161,22 @@ impl Storable for NewShare {
         self.name.storable()?;
         self.description.storable()?;
         self.icon_uri.storable()
+    }
+}
+
+impl Storable for AccessRecord {
+    fn storable(&self) -> Result<(), Error> {
+        self.owner.storable()?;
+        [
+            &self.method,
+            &self.path,
+            &self.reason,
+            &self.scopes,
+            &self.who,
+            &self.app,
+        ]
+        .iter()
+        .try_for_each(Storable::storable)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What every store must keep, tested for each of them by `store_suite!`.
 
+mod accesses;
 mod connections;
 mod damage;
 mod leaving;
@@ -17,6 +18,7 @@ use uma_client::{ClientCredentials, Issuer, ResourceId, Scopes, Secret, StoredPa
 
 use super::{AmRecord, Arrived, Consent, Intended, MapRecord, Moving, NewShare, Registered, Store};
 
+pub(crate) use accesses::*;
 pub(crate) use connections::*;
 pub(crate) use damage::*;
 pub(crate) use leaving::*;
@@ -56,6 +58,7 @@ macro_rules! store_suite {
             maps_are_found_by_key, purges_are_followed, what_is_forgotten_is_said,
             nodes_live_by_their_leases, lost_transactions_are_seen_by_a_node, work_has_one_holder_at_a_time,
             what_is_said_is_heard_where_it_can_be,
+            accesses_come_latest_first, accesses_that_are_alike_are_counted, accesses_are_bounded,
         }
     };
     (@tests always $open:expr; $($case:ident),* $(,)?) => {

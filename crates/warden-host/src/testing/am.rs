@@ -8,6 +8,7 @@ use http::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use uma_client::{Dialect, Http, TransportError, TransportErrorKind};
+use warden_canary::secret;
 
 use super::AM;
 
@@ -270,7 +271,7 @@ impl FakeAm {
                 let mut client: Value = serde_json::from_slice(request.body()).unwrap();
                 state.numbered += 1;
                 client["client_id"] = json!(format!("client-{}", state.numbered));
-                client["client_secret"] = json!("client-secret-canary");
+                client["client_secret"] = json!(secret("client secret", "client-secret-canary"));
                 reply(201, &client)
             }
             "/token" => state.token(request),
@@ -301,7 +302,7 @@ impl FakeAm {
                     state.numbered += 1;
                     reply(
                         201,
-                        &json!({ "ticket": format!("ticket-{}", state.numbered) }),
+                        &json!({ "ticket": secret("ticket", format!("ticket-{}", state.numbered)) }),
                     )
                 } else {
                     reply(400, &json!({ "error": "invalid_resource_id" }))
@@ -343,8 +344,11 @@ impl State {
         };
         self.numbered += 1;
         let (pat, refresh) = (
-            format!("pat-{owner}-{}-canary", self.numbered),
-            format!("refresh-{owner}-{}-canary", self.numbered),
+            secret("PAT", format!("pat-{owner}-{}-canary", self.numbered)),
+            secret(
+                "refresh token",
+                format!("refresh-{owner}-{}-canary", self.numbered),
+            ),
         );
         let mut answer = json!({ "access_token": pat, "token_type": "Bearer", "expires_in": 3600,
             "scope": "uma_protection" });

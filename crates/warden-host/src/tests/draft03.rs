@@ -4,7 +4,10 @@ use tower_warden::{Engine, MapState};
 use uma_client::ManualClock;
 
 use crate::store::{MapRecord, Store as _};
-use crate::testing::{FakeAm, Fault, Tags, alice, connect, get, host, move_there, share, until};
+use crate::testing::{
+    FakeAm, Fault, Tags, alice, begin, clock, connect, get, host, host_over, move_there, share,
+    store, until,
+};
 use crate::{ErrorKind, Host, ShareRequest};
 
 const PATH: &str = "/people/alice/a";
@@ -70,7 +73,12 @@ async fn a_path_is_shared_renamed_and_stopped() {
     in_step(&host, &engine, &am, "Winter [").await;
 
     am.log();
-    assert!(host.stop_sharing(&alice(), PATH).await.unwrap());
+    assert!(
+        host.stop_sharing(&alice(), PATH)
+            .await
+            .unwrap()
+            .was_shared()
+    );
     assert_eq!(get(&engine, PATH).await, 0);
     until(async || am.names("alice").is_empty()).await;
     assert_eq!(am.log(), [format!("DELETE {SETS}/{id}")]);
@@ -297,4 +305,40 @@ async fn lists_and_objects_are_not_mixed_up() {
     am.fail("GET /sets/resource_set", html);
     assert!(host.check_drift(&alice()).await.is_err());
     in_step(&host, &engine, &am, "Summer [").await;
+}
+
+/// No PAT goes over the network in the clear, whatever the metadata say; and nothing that was known is forgotten.
+#[tokio::test]
+async fn addresses_without_tls_are_refused() {
+    let am = FakeAm::of_2012();
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("host.db").display());
+    let (host, _) = host_over(&am, store(&url).await, &clock()).await;
+    am.by_http(true);
+    let error = begin(&host, &alice()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AmRefused);
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(
+        cause.contains("resource_set_registration_endpoint") && cause.contains("http"),
+        "{cause}"
+    );
+    am.by_http(false);
+    let (host, _) = host_over(&am, store(&url).await, &clock()).await;
+    connect(&host, &alice()).await;
+    share(&host, PATH).await.unwrap();
+    // Another start, at which the AM names such an address.
+    am.by_http(true);
+    let (host, engine) = host_over(&am, store(&url).await, &clock()).await;
+    am.log();
+    let narrowed = ShareRequest::new(PATH, "Summer").scopes(["view"]);
+    host.share(&alice(), narrowed).await.unwrap_err();
+    assert_eq!(get(&engine, PATH).await, 403);
+    assert_eq!(am.count("PUT"), 0);
+    host.stop_sharing(&alice(), PATH).await.unwrap();
+    host.reconcile().await.unwrap();
+    assert_eq!(am.names("alice").len(), 1, "it is known to be there");
+    am.by_http(false);
+    let (host, _) = host_over(&am, store(&url).await, &clock()).await;
+    host.reconcile().await.unwrap();
+    assert!(am.names("alice").is_empty());
 }

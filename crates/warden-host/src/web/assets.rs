@@ -16,11 +16,18 @@ const CSS: &str = include_str!("../../assets/warden.css");
 static TAG: LazyLock<String> =
     LazyLock::new(|| format!("\"{}\"", URL_SAFE_NO_PAD.encode(Sha256::digest(CSS))));
 
-/// `GET /uma/assets/warden.css`: revalidated after an hour, so that a new version of the host gets its look across.
+/// The link to the stylesheet as it is now: pages of a new version never wear the look of an older one.
+pub(crate) fn css_href() -> &'static str {
+    static HREF: LazyLock<String> =
+        LazyLock::new(|| format!("{CSS_PATH}?v={}", TAG.trim_matches('"')));
+    &HREF
+}
+
+/// `GET /uma/assets/warden.css`: revalidated after some minutes, for pages of the host's own that link to it.
 pub(crate) async fn css(headers: HeaderMap) -> Response {
     let common = [
         (ETAG, TAG.as_str()),
-        (CACHE_CONTROL, "public, max-age=3600"),
+        (CACHE_CONTROL, "public, max-age=300"),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
     let is_known = headers

@@ -8,14 +8,19 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
+use http::request::Parts;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 use url::Url;
 
 use super::current::{AnyCurrent, CurrentOwner};
 use super::failure::{self, Failure};
 use super::forms::MAX_FORM_BYTES;
-use super::pages::{Look, Pages};
-use super::{assets, connect, headers, list, panel, scopes, share, stop, text};
+use super::look::{Look, Slot};
+use super::pages::Pages;
+use super::{
+    access, assets, connect, connection, edit, headers, list, panel, problems, resource, scopes,
+    share, stop, text, undo,
+};
 use crate::{Host, ReturnPath};
 
 /// How long a page waits for other nodes.
@@ -29,7 +34,9 @@ pub struct WebBuilder {
     title: String,
     home: String,
     stylesheet: Option<String>,
-    any_am: bool,
+    header: Slot,
+    footer: Slot,
+    unprotected: String,
     frame_ancestors: Vec<String>,
     trusted_origins: Vec<String>,
 }
@@ -42,7 +49,9 @@ impl WebBuilder {
             title: text::DEFAULT_TITLE.to_owned(),
             home: "/".to_owned(),
             stylesheet: None,
-            any_am: false,
+            header: Slot::default(),
+            footer: Slot::default(),
+            unprotected: text::UNPROTECTED_MEANS.to_owned(),
             frame_ancestors: vec!["'self'".to_owned()],
             trusted_origins: Vec::new(),
         }
@@ -69,10 +78,24 @@ impl WebBuilder {
         self
     }
 
-    /// Says whether the connect page asks for an address, too. Set it where the host was built with
-    /// [`AmPolicy::Any`](crate::AmPolicy::Any); with `Only` such an address would be refused.
-    pub fn any_am(mut self, any: bool) -> Self {
-        self.any_am = any;
+    /// Puts HTML of the host's own above the pages, such as who is signed in and how to sign out. It is made for each
+    /// request and goes out as it is: escape what people wrote. Scripts and inline styles in it do not run, by the pages'
+    /// `Content-Security-Policy`. The mini panel goes without.
+    pub fn header(mut self, html: impl Fn(&Parts) -> String + Send + Sync + 'static) -> Self {
+        self.header = Slot::new(html);
+        self
+    }
+
+    /// Puts HTML of the host's own below the pages; as [`header`](Self::header).
+    pub fn footer(mut self, html: impl Fn(&Parts) -> String + Send + Sync + 'static) -> Self {
+        self.footer = Slot::new(html);
+        self
+    }
+
+    /// Says what it means at this host that something is not shared, as a sentence for owners: who gets at it then. Without,
+    /// it is "It follows this site’s own rules."
+    pub fn unprotected_means(mut self, sentence: impl Into<String>) -> Self {
+        self.unprotected = sentence.into();
         self
     }
 
@@ -126,7 +149,9 @@ impl WebBuilder {
             title: self.title,
             home: self.home,
             stylesheet: self.stylesheet,
-            any_am: self.any_am,
+            header: self.header,
+            footer: self.footer,
+            unprotected: self.unprotected,
             frame_ancestors,
         };
         // Who waits for a page is better told that something is under way.
@@ -134,7 +159,7 @@ impl WebBuilder {
         let pages = Pages::new(host, self.current, look);
         let for_csrf = pages.clone();
         let csrf = csrf.with_rejection_response(move |_: ProtectionError| -> Response {
-            failure::page(&for_csrf, &Failure::cross_site())
+            failure::page(&for_csrf, None, &Failure::cross_site())
         });
         let for_headers = pages.clone();
         let protect = middleware::from_fn(move |request: Request, next: Next| {
@@ -154,7 +179,24 @@ impl WebBuilder {
             .route("/uma/share", get(share::form))
             .route("/uma/register-resource", post(share::register))
             .route("/uma/stop-sharing", get(stop::ask).post(stop::stop))
+            .route("/uma/share-again", post(undo::share_again))
+            .route("/uma/edit", get(edit::edit))
             .route("/uma/resources", get(list::list))
+            .route("/uma/resource", get(resource::resource))
+            .route("/uma/access", get(access::access))
+            .route("/uma/access.csv", get(access::csv))
+            .route("/uma/access.json", get(access::json))
+            .route("/uma/connection", get(connection::connection))
+            .route(
+                "/uma/disconnect",
+                get(connection::ask).post(connection::disconnect),
+            )
+            .route(
+                "/uma/move",
+                get(connect::choose_move).post(connect::begin_move),
+            )
+            .route("/uma/move/cancel", post(connection::cancel))
+            .route("/uma/problems", get(problems::problems))
             .route("/internal/uma_mini_panel", get(panel::panel))
             .route_layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
             .route_layer(csrf)
@@ -172,7 +214,8 @@ impl fmt::Debug for WebBuilder {
             .field("title", &self.title)
             .field("home", &self.home)
             .field("stylesheet", &self.stylesheet)
-            .field("any_am", &self.any_am)
+            .field("header", &self.header)
+            .field("footer", &self.footer)
             .field("frame_ancestors", &self.frame_ancestors)
             .field("trusted_origins", &self.trusted_origins)
             .finish_non_exhaustive()

@@ -1,20 +1,25 @@
 //! Connecting an owner to an AM: the choice, the way there, and the way back.
 
+use std::borrow::Cow;
+use std::fmt;
+
 use askama::Template;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{ALLOW, HeaderValue};
 use tower_warden::OwnerId;
+use uma_client::{ClientCredentials, Secret};
 
 use super::failure::Failure;
 use super::forms::{FieldError, FieldProblem, Fields};
 use super::headers::Policy;
+use super::look::Shell;
 use super::model::{ConnectionView, Kind};
-use super::pages::{Pages, Shell, Visit, html, see_other};
+use super::pages::{Pages, Visit, html, see_other};
 use super::share::Complaint;
-use super::{returns, text};
-use crate::{AuthorizationAnswer, ErrorKind, ReturnPath};
+use super::{connection, returns, text};
+use crate::{AmChoice, AuthorizationAnswer, ConnectBy, Error, ErrorKind, ReturnPath};
 
 const PATH: &str = "/uma/connect";
 
@@ -23,11 +28,38 @@ pub(crate) fn href(return_to: Option<&str>) -> String {
     returns::with_query(PATH, return_to.map(|path| ("return_to", path)))
 }
 
+/// What the owner wants of an AM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Aim {
+    Connect,
+    Move,
+}
+
+impl Aim {
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Connect => PATH,
+            Self::Move => connection::MOVE_PATH,
+        }
+    }
+}
+
 /// The connect form as filled in: a suggestion, or an address of the owner's own.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct ConnectForm {
     pub(crate) am: Option<String>,
     pub(crate) am_url: String,
+    pub(crate) client_id: String,
+    /// It is never shown again.
+    client_secret: Option<Secret>,
+}
+
+impl fmt::Debug for ConnectForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectForm")
+            .field("am", &self.am)
+            .finish_non_exhaustive()
+    }
 }
 
 impl ConnectForm {
@@ -41,9 +73,12 @@ impl ConnectForm {
                 problem: FieldProblem::Repeated,
             });
         }
+        let owned = |value: Option<&str>| value.unwrap_or_default().to_owned();
         Ok(Self {
             am,
-            am_url: fields.optional("am_url")?.unwrap_or_default().to_owned(),
+            am_url: owned(fields.optional("am_url")?),
+            client_id: owned(fields.optional("client_id")?),
+            client_secret: fields.optional("client_secret")?.map(Secret::new),
         })
     }
 
@@ -76,7 +111,11 @@ pub(crate) struct Suggestion {
 #[template(path = "connect.html")]
 struct ConnectPage<'a> {
     shell: Shell<'a>,
+    action: &'static str,
+    /// The connection to connect again.
     connection: Option<ConnectionView>,
+    /// What a move does, in words.
+    moving: Option<String>,
     suggestions: Vec<Suggestion>,
     allows_any: bool,
     /// Whether there is anything to choose besides connecting again.
@@ -98,76 +137,208 @@ impl ConnectPage<'_> {
     }
 }
 
+#[derive(Template)]
+#[template(path = "client.html")]
+struct ClientPage<'a> {
+    shell: Shell<'a>,
+    action: &'static str,
+    issuer: &'a str,
+    intro: String,
+    client_id: &'a str,
+    return_to: &'a str,
+    complaint: Option<Complaint>,
+}
+
 /// `GET /uma/connect`
 pub(crate) async fn choose(State(pages): State<Pages>, request: Request) -> Response {
+    ask(&pages, request, Aim::Connect).await
+}
+
+/// `GET /uma/move`
+pub(crate) async fn choose_move(State(pages): State<Pages>, request: Request) -> Response {
+    ask(&pages, request, Aim::Move).await
+}
+
+async fn ask(pages: &Pages, request: Request, aim: Aim) -> Response {
     let visit = pages.visit(request).await;
     let Some(me) = &visit.signed_in else {
-        return visit.sign_in_first(&pages, None);
+        return visit.sign_in_first(pages, None);
     };
     let form = match ConnectForm::read(&visit.fields) {
         Ok(form) => form,
-        Err(error) => return pages.refuse(visit.wants_json, &error.into()),
+        Err(error) => return visit.refuse(pages, &error.into()),
     };
-    show(&pages, &visit, &me.owner, &form, StatusCode::OK, None).await
+    show(pages, &visit, &me.owner, &form, aim, None).await
 }
 
 /// `POST /uma/connect`
 pub(crate) async fn connect(State(pages): State<Pages>, request: Request) -> Response {
+    begin(&pages, request, Aim::Connect).await
+}
+
+/// `POST /uma/move`
+pub(crate) async fn begin_move(State(pages): State<Pages>, request: Request) -> Response {
+    begin(&pages, request, Aim::Move).await
+}
+
+async fn begin(pages: &Pages, request: Request, aim: Aim) -> Response {
     let visit = match pages.visit_with_form(request).await {
         Ok(visit) => visit,
         Err(response) => return response,
     };
-    let wish = visit.wish();
+    let wish = match aim {
+        Aim::Connect => visit.wish(),
+        Aim::Move => ReturnPath::parse(connection::PATH),
+    };
     let Some(me) = &visit.signed_in else {
-        let back = href(wish.as_ref().map(ReturnPath::as_str));
-        return visit.sign_in_first(&pages, Some(&back));
+        let back = returns::with_query(
+            aim.path(),
+            wish.as_ref()
+                .filter(|_| aim == Aim::Connect)
+                .map(|path| ("return_to", path.as_str())),
+        );
+        return visit.sign_in_first(pages, Some(&back));
     };
     let form = match ConnectForm::read(&visit.fields) {
         Ok(form) => form,
-        Err(error) => return pages.refuse(visit.wants_json, &error.into()),
+        Err(error) => return visit.refuse(pages, &error.into()),
     };
     let issuer = match form.issuer() {
         Ok(issuer) => issuer,
         Err(complaint) => {
-            let status = StatusCode::BAD_REQUEST;
-            return show(&pages, &visit, &me.owner, &form, status, Some(complaint)).await;
+            let wrong = Some((StatusCode::BAD_REQUEST, complaint));
+            return show(pages, &visit, &me.owner, &form, aim, wrong).await;
         }
     };
     let Some(back) = wish.or_else(|| ReturnPath::parse(returns::LIST_PATH)) else {
-        return pages.refuse(visit.wants_json, &Failure::broken_body());
+        return visit.refuse(pages, &Failure::broken_body());
     };
-    let begun = pages
-        .host()
-        .begin_connect(&me.owner, &me.session, issuer, &back)
-        .await;
+    let choices = pages.host().ams().await;
+    let choice = choices
+        .iter()
+        .find(|choice| choice.issuer.as_str() == issuer);
+    let how = choice.map_or(ConnectBy::Consent, |choice| choice.how);
+    if let (ConnectBy::Credentials, Some(choice)) = (how, choice) {
+        return by_client(pages, &visit, &me.owner, &form, aim, choice, &back).await;
+    }
+    let host = pages.host();
+    let begun = match aim {
+        Aim::Connect => {
+            host.begin_connect(&me.owner, &me.session, issuer, &back)
+                .await
+        }
+        Aim::Move => host.begin_move(&me.owner, &me.session, issuer, &back).await,
+    };
     match begun {
+        // Nobody had to be asked: the way back is the only way there is.
+        Ok(_) if how == ConnectBy::Host => {
+            let code = came_to(pages, &me.owner, aim == Aim::Move).await;
+            see_other(&returns::with_notice(back.as_str(), code))
+        }
         Ok(url) => see_other(url.as_str()),
+        Err(error) => not_begun(pages, &visit, &me.owner, &form, aim, error).await,
+    }
+}
+
+async fn not_begun(
+    pages: &Pages,
+    visit: &Visit,
+    owner: &OwnerId,
+    form: &ConnectForm,
+    aim: Aim,
+    error: Error,
+) -> Response {
+    let kind = error.kind();
+    let allows_any = pages.host().allows_any_am();
+    let mut failure = Failure::from(error);
+    match kind {
+        // Of an AM that an owner brings, nothing is told that could find out what answers at an address.
+        ErrorKind::AmRefused if !allows_any => {}
+        ErrorKind::AmUnreachable | ErrorKind::AmRefused => {
+            failure.text = text::CONNECT_UNREACHABLE.into();
+        }
+        ErrorKind::UnknownAm if !allows_any => {
+            failure.text = text::CONNECT_UNKNOWN_AM.into();
+        }
+        // What is shared elsewhere can come along.
+        ErrorKind::ConnectedElsewhere if !visit.wants_json => {
+            let issuer = form.issuer().unwrap_or_default();
+            let to = returns::with_query(connection::MOVE_PATH, [("am", issuer)]);
+            return visit.refuse(pages, &failure.with_next(to, text::MOVE_THERE));
+        }
+        ErrorKind::UnknownAm
+        | ErrorKind::ConnectedElsewhere
+        | ErrorKind::AlreadyThere
+        | ErrorKind::MoveUnderWay
+        | ErrorKind::TooMany => {}
+        _ => return visit.refuse(pages, &failure),
+    }
+    if visit.wants_json {
+        failure.field = Some("am");
+        return visit.refuse(pages, &failure);
+    }
+    let typed = form.am.as_deref().is_none_or(str::is_empty);
+    let complaint = Complaint {
+        field: if typed { "am_url" } else { "am" },
+        text: failure.text,
+    };
+    let wrong = Some((failure.status, complaint));
+    show(pages, visit, owner, form, aim, wrong).await
+}
+
+/// Connects by a client that the owner made at the AM; asks for it first.
+async fn by_client(
+    pages: &Pages,
+    visit: &Visit,
+    owner: &OwnerId,
+    form: &ConnectForm,
+    aim: Aim,
+    choice: &AmChoice,
+    back: &ReturnPath,
+) -> Response {
+    let issuer = choice.issuer.as_str();
+    let ask = |status: StatusCode, complaint: Option<Complaint>| {
+        let mut shell = visit.shell(pages, text::CONNECT_HEADING, "");
+        shell.erroneous = complaint.is_some();
+        html(
+            status,
+            &ClientPage {
+                shell,
+                action: aim.path(),
+                issuer,
+                intro: text::connect_client(&choice.name),
+                client_id: &form.client_id,
+                return_to: back.as_str(),
+                complaint,
+            },
+        )
+    };
+    let complaint = |text: Cow<'static, str>| {
+        Some(Complaint {
+            field: "client_id",
+            text,
+        })
+    };
+    let secret = match (&form.client_secret, form.client_id.is_empty()) {
+        (None, true) => return ask(StatusCode::OK, None),
+        (Some(secret), false) => secret.clone(),
+        _ => {
+            let missing = complaint(text::CONNECT_CLIENT_MISSING.into());
+            return ask(StatusCode::BAD_REQUEST, missing);
+        }
+    };
+    let client = ClientCredentials::basic(form.client_id.as_str(), secret);
+    match pages.host().connect_with(owner, issuer, client).await {
+        Ok(()) => {
+            let code = came_to(pages, owner, aim == Aim::Move).await;
+            see_other(&returns::with_notice(back.as_str(), code))
+        }
         Err(error) => {
-            let kind = error.kind();
-            let mut failure = Failure::from(error);
-            match kind {
-                // Of an AM that an owner brings, nothing is told that could find out what answers at an address.
-                ErrorKind::AmRefused if !pages.look().any_am => {}
-                ErrorKind::AmUnreachable | ErrorKind::AmRefused => {
-                    failure.text = text::CONNECT_UNREACHABLE.into();
-                }
-                ErrorKind::UnknownAm if !pages.look().any_am => {
-                    failure.text = text::CONNECT_UNKNOWN_AM.into();
-                }
-                ErrorKind::UnknownAm | ErrorKind::ConnectedElsewhere => {}
-                _ => return pages.refuse(visit.wants_json, &failure),
+            let failure = Failure::from(error);
+            if visit.wants_json || !failure.is_about_the_form() {
+                return visit.refuse(pages, &failure);
             }
-            if visit.wants_json {
-                failure.field = Some("am");
-                return pages.refuse(true, &failure);
-            }
-            let typed = form.am.as_deref().is_none_or(str::is_empty);
-            let complaint = Complaint {
-                field: if typed { "am_url" } else { "am" },
-                text: failure.text,
-            };
-            let status = failure.status;
-            show(&pages, &visit, &me.owner, &form, status, Some(complaint)).await
+            ask(failure.status, complaint(failure.text))
         }
     }
 }
@@ -177,31 +348,60 @@ async fn show(
     visit: &Visit,
     owner: &OwnerId,
     form: &ConnectForm,
-    status: StatusCode,
-    complaint: Option<Complaint>,
+    aim: Aim,
+    wrong: Option<(StatusCode, Complaint)>,
 ) -> Response {
-    if let (true, Some(complaint)) = (visit.wants_json, &complaint) {
-        let mut failure = Failure::new(status, text::SUMMARY_HEADING, complaint.text.clone());
-        failure.field = Some(complaint.field);
-        return pages.refuse(true, &failure);
+    match fill(pages, visit, owner, form, aim, wrong).await {
+        Ok(response) => response,
+        Err(failure) => visit.refuse(pages, &failure),
     }
-    let connection = match pages.host().connection(owner).await {
-        Ok(connection) => connection.as_ref().map(ConnectionView::of),
-        Err(error) => return pages.refuse(visit.wants_json, &error.into()),
+}
+
+async fn fill(
+    pages: &Pages,
+    visit: &Visit,
+    owner: &OwnerId,
+    form: &ConnectForm,
+    aim: Aim,
+    wrong: Option<(StatusCode, Complaint)>,
+) -> Result<Response, Failure> {
+    let (status, complaint) = match wrong {
+        Some((status, complaint)) if visit.wants_json => {
+            let mut failure = Failure::new(status, text::SUMMARY_HEADING, complaint.text);
+            failure.field = Some(complaint.field);
+            return Err(failure);
+        }
+        Some((status, complaint)) => (status, Some(complaint)),
+        None => (StatusCode::OK, None),
     };
-    let known = pages.host().ams().await;
-    let allows_any = pages.look().any_am;
-    let insecure = known
-        .iter()
-        .any(|choice| choice.issuer.url().scheme() == "http");
+    let host = pages.host();
+    let connection = visit.connection()?;
+    let moving = match (aim, connection) {
+        (Aim::Connect, _) => None,
+        (Aim::Move, None) => return Ok(see_other(PATH)),
+        (Aim::Move, Some(connection)) => {
+            let count = connection::shared(pages, owner).await?;
+            Some(text::move_what(count, &connection.name))
+        }
+    };
+    let current = connection.map(|connection| connection.issuer.as_str());
+    let allows_any = host.allows_any_am();
+    let known: Vec<AmChoice> = host
+        .ams()
+        .await
+        .into_iter()
+        // One does not move to where one is.
+        .filter(|choice| aim == Aim::Connect || Some(choice.issuer.as_str()) != current)
+        .collect();
+    let insecure = connection::insecure(connection)
+        || known
+            .iter()
+            .any(|choice| choice.issuer.url().scheme() == "http");
     let other_chosen = allows_any
         && (known.is_empty()
             || form.am.as_deref() == Some("")
             || (form.am.is_none() && !form.am_url.is_empty()));
-    let current = connection
-        .as_ref()
-        .map(|connection| connection.issuer.as_str());
-    let only_one = known.len() == 1 && !other_chosen && current.is_none();
+    let only_one = known.len() == 1 && !other_chosen && (current.is_none() || aim == Aim::Move);
     let suggestions: Vec<Suggestion> = known
         .iter()
         .map(|choice| {
@@ -217,23 +417,29 @@ async fn show(
         .iter()
         .any(|suggestion| Some(suggestion.issuer.as_str()) != current);
     let wish = visit.wish();
-    let mut shell = pages.shell(if connection.is_some() {
-        text::CONNECTION_HEADING
-    } else {
-        text::CONNECT_HEADING
-    });
-    shell.notice = visit.notice();
+    let heading = match (aim, connection) {
+        (Aim::Move, _) => text::MOVE_HEADING,
+        (Aim::Connect, Some(_)) => text::CONNECTION_HEADING,
+        (Aim::Connect, None) => text::CONNECT_HEADING,
+    };
+    let mut shell = visit.shell(pages, heading, connection::PATH);
     shell.erroneous = complaint.is_some();
-    shell.place = PATH;
     let page = ConnectPage {
         shell,
+        action: aim.path(),
         has_choice: allows_any || others || connection.is_none(),
-        connection,
+        connection: connection
+            .filter(|_| aim == Aim::Connect)
+            .map(|connection| ConnectionView::of(connection, pages.now())),
+        moving,
         suggestions,
         allows_any,
         other_chosen,
         form,
-        return_to: wish.as_ref().map_or("", ReturnPath::as_str),
+        return_to: wish
+            .as_ref()
+            .filter(|_| aim == Aim::Connect)
+            .map_or("", ReturnPath::as_str),
         then_share: wish.as_ref().and_then(shared_afterwards),
         complaint,
     };
@@ -241,7 +447,16 @@ async fn show(
     Policy::page()
         .leading_to_am(insecure)
         .apply(&mut response, pages.look().stylesheet.as_deref());
-    response
+    Ok(response)
+}
+
+/// What to say when the owner is back from an AM.
+async fn came_to(pages: &Pages, owner: &OwnerId, moves: bool) -> &'static str {
+    match pages.host().moving(owner).await {
+        Ok(Some(_)) => "moving",
+        _ if moves => "moved",
+        _ => "connected",
+    }
 }
 
 /// The path that the share form at `wish` is about.
@@ -263,13 +478,13 @@ pub(crate) async fn callback(
     let Some(me) = &visit.signed_in else {
         // The code in this URL is good for the session that began, so the URL leads nowhere after another sign-in.
         let failure = Failure::not_signed_in(pages.sign_in(PATH));
-        return pages.refuse(visit.wants_json, &failure);
+        return visit.refuse(&pages, &failure);
     };
     let answer = match answer(&visit.fields) {
         Ok(answer) => answer,
         Err(error) => {
             tracing::debug!(field = error.field, "an answer of an AM repeats a field");
-            return pages.refuse(visit.wants_json, &start_again(text::STATE_TEXT));
+            return visit.refuse(&pages, &start_again(text::STATE_TEXT));
         }
     };
     let finished = pages
@@ -277,14 +492,23 @@ pub(crate) async fn callback(
         .finish_connect(&me.owner, &me.session, &am_key, answer)
         .await;
     match finished {
-        Ok(back) => see_other(&returns::with_notice(back.as_str(), "connected")),
+        Ok(back) => {
+            // Moves come back to the page of the connection, as nothing else does that has one already.
+            let had = visit.connection.as_ref().ok().and_then(Option::as_ref);
+            let now = pages.host().connection(&me.owner).await.ok().flatten();
+            let moved = had
+                .zip(now.as_ref())
+                .is_some_and(|(had, now)| had.issuer != now.issuer);
+            let code = came_to(&pages, &me.owner, moved).await;
+            see_other(&returns::with_notice(back.as_str(), code))
+        }
         Err(error) => {
             let kind = error.kind();
             let mut failure = Failure::from(error).with_next(PATH, text::CONNECT_AGAIN);
             if matches!(kind, ErrorKind::AmUnreachable | ErrorKind::AmRefused) {
                 failure.text = text::CALLBACK_FAILED_TEXT.into();
             }
-            pages.refuse(visit.wants_json, &failure)
+            visit.refuse(&pages, &failure)
         }
     }
 }

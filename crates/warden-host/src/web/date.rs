@@ -1,4 +1,4 @@
-//! Dates for people: the day of a moment, in UTC.
+//! Dates for people: days and minutes, in UTC.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -42,6 +42,29 @@ impl Day {
     }
 }
 
+/// A minute, once as people read it and once for the `datetime` attribute; in UTC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Moment {
+    pub(crate) words: String,
+    pub(crate) iso: String,
+}
+
+impl Moment {
+    /// The minute of `time`; its `iso` is exact to the second.
+    pub(crate) fn of(time: SystemTime) -> Self {
+        let seconds = time
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_secs());
+        let day = Day::of(time);
+        let clock = seconds % 86_400;
+        let (hour, minute, second) = (clock / 3600, clock / 60 % 60, clock % 60);
+        Self {
+            words: format!("{}, {hour:02}:{minute:02}", day.words),
+            iso: format!("{}T{hour:02}:{minute:02}:{second:02}Z", day.iso),
+        }
+    }
+}
+
 /// Year, month and day of the given day since 1970-01-01 in the Gregorian calendar, counted in eras of 400 years that
 /// begin on the first of March, so that the leap day comes last.
 const fn civil(days: u64) -> (u64, u64, u64) {
@@ -67,6 +90,13 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn a_moment_is_a_minute_of_a_day() {
+        let moment = Moment::of(UNIX_EPOCH + Duration::from_secs(1_735_689_599));
+        assert_eq!(moment.words, "31 December 2024, 23:59");
+        assert_eq!(moment.iso, "2024-12-31T23:59:59Z");
+    }
 
     #[test]
     fn days_are_those_of_the_calendar() {

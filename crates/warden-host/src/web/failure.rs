@@ -9,7 +9,8 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
 
 use super::forms::FieldError;
-use super::pages::{Pages, Shell, html};
+use super::look::Shell;
+use super::pages::{Pages, Visit, html};
 use super::{returns, text};
 use crate::{Error, ErrorKind};
 
@@ -22,6 +23,8 @@ pub(crate) struct Failure {
     pub(crate) field: Option<&'static str>,
     /// Where to go next.
     pub(crate) next: Option<Next>,
+    /// Whether connecting to an AM is what has to be done first.
+    pub(crate) wants_connection: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +45,7 @@ impl Failure {
             text: text.into(),
             field: None,
             next: None,
+            wants_connection: false,
         }
     }
 
@@ -58,6 +62,16 @@ impl Failure {
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             text::MEDIA_TYPE_HEADING,
             text::MEDIA_TYPE_TEXT,
+        )
+    }
+
+    /// What was to be given could not be written.
+    pub(crate) fn unwritable() -> Self {
+        tracing::error!("an answer could not be written");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            text::STORE_HEADING,
+            text::STORE_TEXT,
         )
     }
 
@@ -117,6 +131,7 @@ impl From<Error> for Failure {
             | ErrorKind::MoveUnderWay
             | ErrorKind::CredentialsNeeded => (S::CONFLICT, text::ELSEWHERE_HEADING, None),
             ErrorKind::TooMany => (S::TOO_MANY_REQUESTS, text::UNREACHABLE_HEADING, None),
+            ErrorKind::Changed => (S::CONFLICT, text::CHANGED_HEADING, None),
             ErrorKind::AlreadyShared => (S::CONFLICT, text::UNGUARDED_HEADING, None),
             ErrorKind::NotYours => (
                 S::FORBIDDEN,
@@ -156,10 +171,8 @@ impl From<Error> for Failure {
         let text = fixed.map_or_else(|| Cow::Owned(words(&error)), Cow::Borrowed);
         let mut failure = Self::new(status, heading, text);
         failure.field = error.field();
-        if matches!(
-            error.kind(),
-            ErrorKind::NotConnected | ErrorKind::NeedsConsent
-        ) {
+        failure.wants_connection = error.wants_connection();
+        if failure.wants_connection {
             failure = failure.with_next("/uma/connect", text::CONNECT_CHOOSE);
         }
         failure
@@ -214,14 +227,12 @@ struct MessagePage<'a> {
 }
 
 /// The failure as a page of its own.
-pub(crate) fn page(pages: &Pages, failure: &Failure) -> Response {
-    html(
-        failure.status,
-        &MessagePage {
-            shell: pages.shell(failure.heading),
-            failure,
-        },
-    )
+pub(crate) fn page(pages: &Pages, visit: Option<&Visit>, failure: &Failure) -> Response {
+    let shell = match visit {
+        Some(visit) => visit.shell(pages, failure.heading, ""),
+        None => Shell::new(pages.look(), failure.heading),
+    };
+    html(failure.status, &MessagePage { shell, failure })
 }
 
 #[cfg(test)]

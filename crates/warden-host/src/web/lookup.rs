@@ -1,7 +1,6 @@
 //! What lies at a path, for its owner alone: `uri` comes from a link or a form and is never trusted.
 
-use http::Method;
-use tower_warden::{CanonicalPath, Lookup, OwnerId, Resolution, ResourceMaps, Site, Target};
+use tower_warden::{CanonicalPath, OwnerId};
 
 use super::text;
 use crate::{Error, ErrorKind, Host, SharedResource};
@@ -28,7 +27,7 @@ pub(crate) async fn at(host: &Host, owner: &OwnerId, uri: &str) -> Result<Found,
         return Ok(Found::Exact(Box::new(resource)));
     }
     let path = check(host, owner, uri).await?;
-    match covering(host, owner, &path).await? {
+    match host.covering(owner, &path.to_uri()).await? {
         Some(resource) => Ok(Found::Covered(Box::new(resource))),
         None => Ok(Found::Nothing),
     }
@@ -67,36 +66,4 @@ async fn check(host: &Host, owner: &OwnerId, uri: &str) -> Result<CanonicalPath<
         return Err(Error::new(ErrorKind::NotGuarded, text::UNGUARDED_TEXT).at("uri"));
     }
     Ok(path)
-}
-
-/// The nearest ancestor's share that covers `path`. Enforcement's own maps say whether there is one at all.
-async fn covering(
-    host: &Host,
-    owner: &OwnerId,
-    path: &CanonicalPath<'_>,
-) -> Result<Option<SharedResource>, Error> {
-    let site = Site::default();
-    let resolution = match host.maps().find(&Target::new(&site, path, &Method::GET)) {
-        Lookup::Ready(resolution) => resolution,
-        Lookup::Later(resolution) => resolution.await,
-    };
-    match resolution {
-        Ok(Resolution::Unmapped) => return Ok(None),
-        Ok(_) => {}
-        Err(error) => {
-            return Err(Error::new(ErrorKind::Store, "the maps cannot be read").because(error));
-        }
-    }
-    let uri = path.to_uri();
-    let mut ancestor = uri.as_str();
-    while let Some((shorter, _)) = ancestor.rsplit_once('/') {
-        ancestor = shorter;
-        let uri = if ancestor.is_empty() { "/" } else { ancestor };
-        if let Some(resource) = host.resource(owner, uri).await?
-            && resource.subtree
-        {
-            return Ok(Some(resource));
-        }
-    }
-    Ok(None)
 }

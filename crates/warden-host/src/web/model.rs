@@ -1,11 +1,19 @@
 //! What the pages show of a resource and of a connection: the host's facts, put into words.
 
+mod access;
+mod connection;
+mod problem;
+
 use tower_warden::MapState;
 use url::Url;
 
 use super::date::Day;
 use super::text;
-use crate::{Connection, ConnectionState, SharedResource, Spread, Withdrawal};
+use crate::{Connection, ConnectionState, SharedResource, Spread, Trouble, Withdrawal};
+
+pub(crate) use access::{AccessRow, Wish, wishes};
+pub(crate) use connection::{Banner, ConnectionView, MoveView, Validity};
+pub(crate) use problem::{Act, Facts, Problem};
 
 /// How things stand with a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,11 +45,12 @@ pub(crate) struct Standing {
 }
 
 impl Standing {
-    pub(crate) fn unprotected() -> Self {
+    /// Nothing is shared; `means` says what that is here.
+    pub(crate) fn unprotected(means: &str) -> Self {
         Self {
             kind: Kind::Unprotected,
             words: text::UNPROTECTED.to_owned(),
-            means: text::UNPROTECTED_MEANS.to_owned(),
+            means: means.to_owned(),
         }
     }
 
@@ -54,9 +63,7 @@ impl Standing {
     }
 
     fn of(resource: &SharedResource, connection: Option<&Connection>) -> Self {
-        let consent_is_gone = connection.is_some_and(|connection| {
-            connection.issuer == resource.am && connection.state == ConnectionState::NeedsConsent
-        });
+        let consent_is_gone = consent_is_gone(resource, connection);
         let problem = resource.problem.as_deref().map(text::sentence);
         match resource.state {
             MapState::Active | MapState::Pending if consent_is_gone => {
@@ -101,15 +108,11 @@ pub(crate) struct ResourceView {
     pub(crate) since: Day,
     /// How long withdrawing at the AM takes, where that is long.
     pub(crate) withdrawal: Option<String>,
-    /// What to send to have it registered once more, where that helps.
-    pub(crate) again: Option<Again>,
-}
-
-/// The fields that share a resource again as it was.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Again {
-    pub(crate) icon_uri: String,
-    pub(crate) scopes: Vec<String>,
+    /// Whether having it registered once more helps.
+    pub(crate) again: bool,
+    /// Whether the owner's consent is what is missing.
+    pub(crate) needs_consent: bool,
+    pub(crate) generation: i64,
 }
 
 /// Where the owner sets the rules.
@@ -140,20 +143,31 @@ impl ResourceView {
             since: Day::of(resource.since),
             withdrawal: (resource.withdrawal == Withdrawal::WithTheToken)
                 .then(|| text::withdrawal_takes(&resource.am_name)),
-            again: matches!(resource.state, MapState::Lost | MapState::Pending).then(|| Again {
-                icon_uri: resource.icon_uri.clone().unwrap_or_default(),
-                scopes: resource.scopes.clone(),
-            }),
+            again: matches!(resource.trouble, Some(Trouble::Lost | Trouble::Failing)),
+            needs_consent: matches!(resource.state, MapState::Active | MapState::Pending)
+                && consent_is_gone(resource, connection),
+            generation: resource.generation,
         }
     }
 
-    /// Whether the owner's consent is what is missing.
-    pub(crate) fn needs_consent(&self) -> bool {
-        self.standing.means == text::PROBLEM_CONSENT
+    /// The link to its own page.
+    pub(crate) fn href(&self) -> String {
+        super::resource::href(&self.uri)
+    }
+
+    /// The link to the form that changes it.
+    pub(crate) fn edit(&self) -> String {
+        super::edit::href(&self.uri)
     }
 }
 
-fn actions(scopes: &[String]) -> String {
+fn consent_is_gone(resource: &SharedResource, connection: Option<&Connection>) -> bool {
+    connection.is_some_and(|connection| {
+        connection.issuer == resource.am && connection.state == ConnectionState::NeedsConsent
+    })
+}
+
+pub(crate) fn actions(scopes: &[String]) -> String {
     let mut scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
     // What the pages have no word for comes last, as it came.
     scopes.sort_by_key(|scope| {
@@ -164,15 +178,15 @@ fn actions(scopes: &[String]) -> String {
     words.join(", ")
 }
 
-/// The link to the rules: only https, or http where the AM itself is met over http (its setting allows that).
+/// The link to the rules: on the AM's own origin alone, and https unless the AM itself is met over http, as its setting
+/// allows for development.
 fn settings(resource: &SharedResource) -> Settings {
     let issuer = resource.am.url();
     let may = |url: &Url| {
-        let scheme_fits = url.scheme() == "https"
-            || (url.scheme() == "http"
-                && issuer.scheme() == "http"
-                && url.origin() == issuer.origin());
-        scheme_fits && url.username().is_empty() && url.password().is_none()
+        matches!(url.scheme(), "https" | "http")
+            && url.origin() == issuer.origin()
+            && url.username().is_empty()
+            && url.password().is_none()
     };
     match &resource.policy_uri {
         Some(url) if may(url) => Settings::Page(url.as_str().to_owned()),
@@ -182,35 +196,15 @@ fn settings(resource: &SharedResource) -> Settings {
     }
 }
 
-/// A connection as shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ConnectionView {
-    pub(crate) name: String,
-    pub(crate) issuer: String,
-    pub(crate) since: Day,
-    pub(crate) works: bool,
-}
-
-impl ConnectionView {
-    pub(crate) fn of(connection: &Connection) -> Self {
-        Self {
-            name: connection.name.clone(),
-            issuer: connection.issuer.as_str().to_owned(),
-            since: Day::of(connection.since),
-            works: connection.state == ConnectionState::Connected,
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::time::UNIX_EPOCH;
 
     use uma_client::Issuer;
 
     use super::*;
 
-    fn resource(am: &str, policy: Option<&str>) -> SharedResource {
+    pub(super) fn resource(am: &str, policy: Option<&str>) -> SharedResource {
         SharedResource {
             uri: "/api/a".to_owned(),
             name: "A".to_owned(),
@@ -231,6 +225,9 @@ mod tests {
             epoch: crate::Epoch::default(),
             spread: Spread::Everywhere,
             withdrawal: Withdrawal::Soon,
+            map: tower_warden::MapId::new(1),
+            trouble: None,
+            generation: 1,
         }
     }
 
@@ -262,6 +259,8 @@ mod tests {
             home("http://127.0.0.1:8081/")
         );
         for bad in [
+            "https://evil.example/p",
+            "https://am.example:8443/p",
             "http://am.example/p",
             "javascript:alert(1)",
             "https://u:p@am.example/p",
@@ -292,13 +291,14 @@ mod tests {
         let of = |state, problem: Option<&str>, connection| {
             let mut resource = resource("https://am.example", None);
             resource.state = state;
+            resource.trouble = (state == MapState::Lost).then_some(Trouble::Lost);
             resource.problem = problem.map(str::to_owned);
             ResourceView::of(&resource, Some(connection))
         };
         let active = of(MapState::Active, None, &works);
         assert_eq!(active.standing.words, "Protected by Example AM");
         assert_eq!(active.actions, "see, delete, https://x.example/print");
-        assert!(active.again.is_none());
+        assert!(!active.again);
         let pending = of(MapState::Pending, Some("it is under way"), &works);
         assert_eq!(pending.standing.kind, Kind::Pending);
         assert_eq!(pending.standing.means, "It is under way.");
@@ -309,17 +309,17 @@ mod tests {
         assert_eq!(spreading.standing.words, "Being protected");
         let lost = of(MapState::Lost, Some("it is gone"), &ended);
         assert_eq!(
-            (lost.standing.kind, lost.needs_consent()),
+            (lost.standing.kind, lost.needs_consent),
             (Kind::Problem, false)
         );
-        assert!(lost.again.is_some());
+        assert!(lost.again);
         assert_eq!(
             of(MapState::Suspect, None, &works).standing.kind,
             Kind::Problem
         );
         let ended = of(MapState::Active, None, &ended);
         assert_eq!(
-            (ended.standing.kind, ended.needs_consent()),
+            (ended.standing.kind, ended.needs_consent),
             (Kind::Problem, true)
         );
     }

@@ -1,6 +1,7 @@
-//! What all pages share: the host, its sign-in and its look; reading a request; answering with a page.
+//! What all pages share: the host and its sign-in; reading a request; answering with a page.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use askama::Template;
 use axum::extract::Request;
@@ -12,8 +13,10 @@ use http::{HeaderMap, Method, StatusCode};
 use super::current::AnyCurrent;
 use super::failure::{self, Failure};
 use super::forms::Fields;
-use super::{SignedIn, returns, text};
-use crate::{Host, ReturnPath};
+use super::look::{Look, Shell};
+use super::model::Banner;
+use super::{SignedIn, returns, text, undo};
+use crate::{Connection, Host, ReturnPath};
 
 /// The state of the router.
 #[derive(Clone)]
@@ -23,32 +26,6 @@ struct Inner {
     host: Host,
     current: Box<dyn AnyCurrent>,
     look: Look,
-}
-
-/// What a host sets about the look of the pages.
-#[derive(Debug, Clone)]
-pub(crate) struct Look {
-    pub(crate) title: String,
-    pub(crate) home: String,
-    pub(crate) stylesheet: Option<String>,
-    /// Whether the connect page has a field for an AM that is not among those suggested.
-    pub(crate) any_am: bool,
-    /// Who may frame the mini panel, as the directive's value.
-    pub(crate) frame_ancestors: String,
-}
-
-/// What every whole page needs for its frame.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Shell<'a> {
-    pub(crate) look: &'a Look,
-    /// The page's heading, which is also the first part of its title.
-    pub(crate) heading: &'a str,
-    /// What to say about what was just done.
-    pub(crate) notice: Option<&'static str>,
-    /// Whether the title says that there is an error.
-    pub(crate) erroneous: bool,
-    /// The path of the page in the navigation.
-    pub(crate) place: &'static str,
 }
 
 impl Pages {
@@ -68,14 +45,9 @@ impl Pages {
         &self.0.look
     }
 
-    pub(crate) fn shell<'a>(&'a self, heading: &'a str) -> Shell<'a> {
-        Shell {
-            look: &self.0.look,
-            heading,
-            notice: None,
-            erroneous: false,
-            place: "",
-        }
+    /// Now, by the host's clock.
+    pub(crate) fn now(&self) -> SystemTime {
+        self.0.host.inner.clock.now()
     }
 
     /// Reads a request whose fields are in its query.
@@ -91,32 +63,41 @@ impl Pages {
         let whole = Request::from_parts(parts.clone(), body);
         match Fields::of_body(whole).await {
             Ok(fields) => Ok(self.seen(parts, fields).await),
-            Err(failure) => Err(self.refuse(wants_json(&parts.headers), &failure)),
+            Err(failure) if wants_json(&parts.headers) => Err(failure::problem(&failure)),
+            Err(failure) => Err(failure::page(self, None, &failure)),
         }
     }
 
     async fn seen(&self, parts: Parts, fields: Fields) -> Visit {
         let signed_in = self.0.current.current(&parts).await;
-        Visit {
+        let connection = match &signed_in {
+            Some(me) => self
+                .0
+                .host
+                .connection(&me.owner)
+                .await
+                .map_err(Failure::from),
+            None => Ok(None),
+        };
+        let header = self.0.look.header.write(&parts);
+        let footer = self.0.look.footer.write(&parts);
+        let mut visit = Visit {
             wants_json: wants_json(&parts.headers),
             parts,
             fields,
             signed_in,
-        }
+            connection,
+            undo: Vec::new(),
+            header,
+            footer,
+        };
+        visit.undo = undo::offered(self, &visit).await;
+        visit
     }
 
     /// The URL of the host's sign-in page that leads back to `back`.
     pub(crate) fn sign_in(&self, back: &str) -> String {
         returns::with_query(self.0.current.sign_in_path(), [("return_to", back)])
-    }
-
-    /// The failure, as a page or for a script.
-    pub(crate) fn refuse(&self, as_json: bool, failure: &Failure) -> Response {
-        if as_json {
-            failure::problem(failure)
-        } else {
-            failure::page(self, failure)
-        }
     }
 }
 
@@ -127,9 +108,62 @@ pub(crate) struct Visit {
     pub(crate) fields: Fields,
     pub(crate) signed_in: Option<SignedIn>,
     pub(crate) wants_json: bool,
+    /// The owner's connection.
+    pub(crate) connection: Result<Option<Connection>, Failure>,
+    /// What was just stopped and can be shared again.
+    pub(crate) undo: Vec<String>,
+    /// The host's own HTML above and below the page.
+    pub(crate) header: String,
+    pub(crate) footer: String,
 }
 
 impl Visit {
+    /// The frame of a page at `place` in the navigation.
+    pub(crate) fn shell<'a>(
+        &'a self,
+        pages: &'a Pages,
+        heading: &'a str,
+        place: &'static str,
+    ) -> Shell<'a> {
+        let connection = self.connection.as_ref().ok().and_then(Option::as_ref);
+        let mut shell = Shell::new(pages.look(), heading);
+        shell.place = place;
+        shell.notice = self.notice();
+        shell.undo = &self.undo;
+        shell.header = &self.header;
+        shell.footer = &self.footer;
+        shell.here = self.here();
+        shell.banner = connection.and_then(|connection| Banner::of(connection, pages.now()));
+        shell
+    }
+
+    /// This very page, without what it says about what was just done.
+    pub(crate) fn here(&self) -> String {
+        let path = self.parts.uri.path_and_query();
+        let path = path.map_or(returns::LIST_PATH, |path| path.as_str());
+        ReturnPath::parse(&returns::without_notice(path)).map_or_else(
+            || returns::LIST_PATH.to_owned(),
+            |path| path.as_str().to_owned(),
+        )
+    }
+
+    /// The owner's connection.
+    pub(crate) fn connection(&self) -> Result<Option<&Connection>, Failure> {
+        self.connection
+            .as_ref()
+            .map(Option::as_ref)
+            .map_err(Failure::clone)
+    }
+
+    /// The failure, as a page or for a script.
+    pub(crate) fn refuse(&self, pages: &Pages, failure: &Failure) -> Response {
+        if self.wants_json {
+            failure::problem(failure)
+        } else {
+            failure::page(pages, Some(self), failure)
+        }
+    }
+
     /// Where the owner wants to be after this.
     pub(crate) fn wish(&self) -> Option<ReturnPath> {
         returns::wish(&self.parts, &self.fields)
@@ -150,7 +184,7 @@ impl Visit {
             .map_or(returns::LIST_PATH, |path| path.as_str());
         let href = pages.sign_in(back.unwrap_or(here));
         if self.wants_json || self.parts.method == Method::POST {
-            pages.refuse(self.wants_json, &Failure::not_signed_in(href))
+            self.refuse(pages, &Failure::not_signed_in(href))
         } else {
             see_other(&href)
         }

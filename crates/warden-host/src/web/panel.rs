@@ -7,9 +7,10 @@ use http::StatusCode;
 
 use super::failure::{Failure, Next};
 use super::headers::Policy;
+use super::look::Shell;
 use super::lookup::{self, Found};
 use super::model::{Kind, ResourceView, Settings, Standing};
-use super::pages::{Pages, Shell, Visit, html};
+use super::pages::{Pages, Visit, html};
 use super::share::{ShareForm, connect_hint};
 use super::{failure, returns, stop, text};
 use crate::{Connection, ReturnPath};
@@ -79,8 +80,7 @@ pub(crate) async fn panel(State(pages): State<Pages>, request: Request) -> Respo
             || text::DEFAULT_TITLE.to_owned(),
             |name| text::panel_title(&name),
         );
-    let mut shell = pages.shell(&heading);
-    shell.notice = visit.notice();
+    let shell = visit.shell(&pages, &heading, "");
     let is_fragment = matches!(visit.fields.flag("fragment"), Ok(true));
     let mut response = if is_fragment {
         html(
@@ -120,22 +120,30 @@ async fn fill(pages: &Pages, visit: &Visit) -> Result<(Standing, Content), Failu
     let mut form = ShareForm::read(&visit.fields)?.with_usual_name();
     form.return_to = back.clone();
     let found = lookup::at(pages.host(), &me.owner, &form.uri).await?;
-    let connection = pages.host().connection(&me.owner).await?;
-    Ok(content(form, &found, connection.as_ref(), back.as_ref()))
+    let connection = visit.connection()?;
+    let unprotected = &pages.look().unprotected;
+    Ok(content(
+        form,
+        &found,
+        connection,
+        back.as_ref(),
+        unprotected,
+    ))
 }
 
 fn content(
-    form: ShareForm,
+    mut form: ShareForm,
     found: &Found,
     connection: Option<&Connection>,
     back: Option<&ReturnPath>,
+    unprotected: &str,
 ) -> (Standing, Content) {
     match found {
         Found::Exact(resource) => {
             let resource = ResourceView::of(resource, connection);
             let stop = stop::href(&resource.uri, back);
             let reconnect = resource
-                .needs_consent()
+                .needs_consent
                 .then(|| super::connect::href(back.map(ReturnPath::as_str)));
             (
                 resource.standing.clone(),
@@ -160,14 +168,17 @@ fn content(
                 },
             )
         }
-        Found::Nothing => (
-            Standing::unprotected(),
-            Content::Share {
-                hint: connect_hint(connection),
-                more: form.href(),
-                form,
-            },
-        ),
+        Found::Nothing => {
+            form.generation = Some(0);
+            (
+                Standing::unprotected(unprotected),
+                Content::Share {
+                    hint: connect_hint(connection),
+                    more: form.href(),
+                    form,
+                },
+            )
+        }
     }
 }
 
@@ -184,8 +195,9 @@ mod tests {
             return_to: Some(back.clone()),
             ..ShareForm::default()
         };
-        let (standing, content) = content(form, &Found::Nothing, None, Some(&back));
+        let (standing, content) = content(form, &Found::Nothing, None, Some(&back), "It is open.");
         assert_eq!(standing.words, text::UNPROTECTED);
+        assert_eq!(standing.means, "It is open.");
         let Content::Share { hint, more, .. } = content else {
             panic!("no form");
         };

@@ -10,15 +10,22 @@ use crate::ReturnPath;
 
 /// The query parameter that carries the code of what to say.
 pub(crate) const NOTICE: &str = "notice";
+/// The query parameter that carries a path that was stopped and can be shared again; repeatable.
+pub(crate) const AGAIN: &str = "again";
 /// Where one lands when nothing else is known.
 pub(crate) const LIST_PATH: &str = "/uma/resources";
 
 /// Pages of ours that ask for one thing and are done with afterwards: nobody is sent back to them.
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 10] = [
     "/uma/share",
     "/uma/register-resource",
     "/uma/stop-sharing",
     "/uma/connect",
+    "/uma/edit",
+    "/uma/share-again",
+    "/uma/disconnect",
+    "/uma/move",
+    "/uma/move/cancel",
     "/internal/uma_mini_panel",
 ];
 
@@ -68,14 +75,31 @@ pub(crate) fn with_notice(path: &str, code: &str) -> String {
     format!("{before}{joint}{NOTICE}={code}{fragment}")
 }
 
-fn without_notice(path: &str) -> String {
+/// As [`with_notice`], with the paths that were stopped. Only our own pages offer to share them again.
+pub(crate) fn with_undo(path: &str, code: &str, uris: &[&str]) -> String {
+    let told = with_notice(path, code);
+    if !path.starts_with("/uma/") || uris.len() > super::undo::MOST_OFFERED {
+        return told;
+    }
+    let (before, fragment) = split_fragment(&told);
+    let whole = with_query(before, uris.iter().map(|uri| (AGAIN, *uri)));
+    let whole = format!("{whole}{fragment}");
+    // As long as a link may be.
+    if ReturnPath::parse(&whole).is_some() {
+        whole
+    } else {
+        told
+    }
+}
+
+pub(crate) fn without_notice(path: &str) -> String {
     let (before, fragment) = split_fragment(path);
     let Some((path, query)) = before.split_once('?') else {
         return format!("{before}{fragment}");
     };
     let kept: Vec<&str> = query
         .split('&')
-        .filter(|pair| pair.split('=').next() != Some(NOTICE))
+        .filter(|pair| !matches!(pair.split('=').next(), Some(NOTICE | AGAIN)))
         .collect();
     if kept.is_empty() {
         format!("{path}{fragment}")

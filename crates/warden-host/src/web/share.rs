@@ -10,14 +10,18 @@ use tower_warden::{CanonicalPath, MapState, OwnerId};
 
 use super::failure::Failure;
 use super::forms::{FieldError, Fields};
+use super::look::Shell;
 use super::lookup::{self, Found};
-use super::model::{Kind, ResourceView, Settings, Standing};
-use super::pages::{Pages, Shell, Visit, html, see_other};
-use super::{returns, text};
-use crate::{Connection, ConnectionState, ReturnPath, ShareRequest, Spread};
+use super::model::{Kind, ResourceView, Standing};
+use super::pages::{Pages, Visit, html, see_other};
+use super::{resource, returns, text};
+use crate::{Connection, ConnectionState, ErrorKind, ReturnPath, ShareRequest, Spread};
 
 /// Says that the check boxes were shown, so that none ticked means none, not "all that the host knows".
 const CHOSEN: &str = "chosen";
+
+/// The field that says what the form was drawn from.
+pub(crate) const GENERATION: &str = "generation";
 
 /// The share form as filled in.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,6 +34,8 @@ pub(crate) struct ShareForm {
     pub(crate) chosen: bool,
     pub(crate) subtree: bool,
     pub(crate) return_to: Option<ReturnPath>,
+    /// What it was drawn from: 0 for a path that was not shared; `None` if that does not matter.
+    pub(crate) generation: Option<i64>,
 }
 
 /// A check box of the form.
@@ -68,6 +74,9 @@ impl ShareForm {
             chosen: fields.flag(CHOSEN)?,
             subtree: fields.flag("subtree")?,
             return_to: returns::asked(fields),
+            generation: fields
+                .optional(GENERATION)?
+                .and_then(|generation| generation.parse().ok()),
         })
     }
 
@@ -161,11 +170,20 @@ impl ShareForm {
     }
 
     fn request(&self) -> ShareRequest {
-        ShareRequest::new(self.uri.as_str(), self.name.as_str())
+        let request = ShareRequest::new(self.uri.as_str(), self.name.as_str())
             .description(self.description.as_str())
             .icon_uri(self.icon_uri.as_str())
             .scopes(self.scopes.iter().map(String::as_str))
-            .subtree(self.subtree)
+            .subtree(self.subtree);
+        match self.generation {
+            Some(generation) => request.if_generation(generation),
+            None => request,
+        }
+    }
+
+    /// Whether it changes what is shared already.
+    pub(crate) fn edits(&self) -> bool {
+        self.generation.is_some_and(|generation| generation > 0)
     }
 }
 
@@ -185,30 +203,73 @@ pub(crate) fn connect_hint(connection: Option<&Connection>) -> Option<&'static s
 struct SharePage<'a> {
     shell: Shell<'a>,
     form: &'a ShareForm,
-    hint: Option<&'static str>,
-    complaints: &'a [Complaint],
-    /// What went wrong that is about no field.
-    trouble: Option<Cow<'static, str>>,
-    standing: Standing,
-    covered_by: Option<String>,
+    showing: Showing,
 }
 
 impl SharePage<'_> {
     fn complaint(&self, field: &str) -> Option<&str> {
-        self.complaints
+        self.showing
+            .complaints
             .iter()
             .find(|complaint| complaint.field == field)
             .map(|complaint| complaint.text.as_ref())
     }
+
+    /// Where one gets to without sending the form.
+    fn leave(&self) -> &str {
+        self.form
+            .return_to
+            .as_ref()
+            .map_or(returns::LIST_PATH, ReturnPath::as_str)
+    }
 }
 
-#[derive(Template)]
-#[template(path = "shared.html")]
-struct SharedPage<'a> {
-    shell: Shell<'a>,
-    resource: ResourceView,
-    stop: String,
-    back: &'a str,
+/// What stands around the form.
+#[derive(Debug, Clone)]
+pub(crate) struct Showing {
+    status: StatusCode,
+    hint: Option<&'static str>,
+    complaints: Vec<Complaint>,
+    /// What went wrong that is about no field.
+    trouble: Option<Cow<'static, str>>,
+    standing: Option<Standing>,
+    covered_by: Option<String>,
+    /// How it is now, where it was changed since the form was drawn.
+    now: Option<Box<ResourceView>>,
+}
+
+impl Showing {
+    pub(crate) fn new(status: StatusCode) -> Self {
+        Self {
+            status,
+            hint: None,
+            complaints: Vec::new(),
+            trouble: None,
+            standing: None,
+            covered_by: None,
+            now: None,
+        }
+    }
+}
+
+/// The form, filled in, with what stands around it.
+pub(crate) fn page(pages: &Pages, visit: &Visit, form: &ShareForm, showing: Showing) -> Response {
+    let heading = if form.edits() {
+        text::edit_heading(&form.name)
+    } else {
+        heading(form)
+    };
+    let mut shell = visit.shell(pages, &heading, "");
+    shell.erroneous = showing.status.is_client_error() || showing.status.is_server_error();
+    let status = showing.status;
+    html(
+        status,
+        &SharePage {
+            shell,
+            form,
+            showing,
+        },
+    )
 }
 
 /// `GET /uma/share`
@@ -219,7 +280,7 @@ pub(crate) async fn form(State(pages): State<Pages>, request: Request) -> Respon
     };
     match show_form(&pages, &visit, &me.owner).await {
         Ok(response) => response,
-        Err(failure) => pages.refuse(visit.wants_json, &failure),
+        Err(failure) => visit.refuse(&pages, &failure),
     }
 }
 
@@ -228,49 +289,31 @@ async fn show_form(pages: &Pages, visit: &Visit, owner: &OwnerId) -> Result<Resp
     let mut form = ShareForm::read(&visit.fields)?.with_usual_name();
     form.return_to = visit.wish();
     let found = lookup::at(pages.host(), owner, &form.uri).await?;
-    let connection = pages.host().connection(owner).await?;
-    if let Found::Exact(resource) = found {
-        let resource = ResourceView::of(&resource, connection.as_ref());
-        let heading = text::panel_title(&resource.name);
-        let mut shell = pages.shell(&heading);
-        shell.notice = visit.notice();
-        let back = form
-            .return_to
-            .as_ref()
-            .map_or(returns::LIST_PATH, ReturnPath::as_str);
-        let stop = super::stop::href(&resource.uri, form.return_to.as_ref());
-        return Ok(html(
-            StatusCode::OK,
-            &SharedPage {
-                shell,
-                resource,
-                stop,
-                back,
-            },
-        ));
-    }
-    let heading = heading(&form);
-    let mut shell = pages.shell(&heading);
-    shell.notice = visit.notice();
-    let (standing, covered_by) = match &found {
-        Found::Covered(resource) => {
-            let covering = ResourceView::of(resource, connection.as_ref());
-            (covering.standing, Some(text::covered_by(&covering.uri)))
+    let connection = visit.connection()?;
+    let mut showing = Showing::new(StatusCode::OK);
+    match &found {
+        Found::Exact(shared) => {
+            let own = resource::href(&shared.uri);
+            let notice = visit.fields.optional(returns::NOTICE)?;
+            return Ok(see_other(&match notice {
+                Some(code) if super::notice_text(code).is_some() => {
+                    returns::with_notice(&own, code)
+                }
+                _ => own,
+            }));
         }
-        _ => (Standing::unprotected(), None),
-    };
-    Ok(html(
-        StatusCode::OK,
-        &SharePage {
-            shell,
-            form: &form,
-            hint: connect_hint(connection.as_ref()),
-            complaints: &[],
-            trouble: None,
-            standing,
-            covered_by,
-        },
-    ))
+        Found::Covered(shared) => {
+            let covering = ResourceView::of(shared, connection);
+            showing.standing = Some(covering.standing);
+            showing.covered_by = Some(text::covered_by(&covering.uri));
+        }
+        Found::Nothing => {
+            showing.standing = Some(Standing::unprotected(&pages.look().unprotected));
+        }
+    }
+    form.generation = Some(0);
+    showing.hint = connect_hint(connection);
+    Ok(page(pages, visit, &form, showing))
 }
 
 fn heading(form: &ShareForm) -> String {
@@ -287,18 +330,21 @@ pub(crate) async fn register(State(pages): State<Pages>, request: Request) -> Re
     };
     let mut form = match ShareForm::read(&visit.fields) {
         Ok(form) => form,
-        Err(error) => return pages.refuse(visit.wants_json, &error.into()),
+        Err(error) => return visit.refuse(&pages, &error.into()),
     };
     form.return_to = visit.wish();
     let Some(me) = &visit.signed_in else {
         return visit.sign_in_first(&pages, Some(&form.href()));
     };
     if let Some((status, complaints)) = form.complaints() {
-        return again(&pages, &visit, &form, status, complaints, None);
+        let mut showing = Showing::new(status);
+        showing.complaints = complaints;
+        return again(&pages, &visit, &form, showing);
     }
     match pages.host().share(&me.owner, form.request()).await {
         Ok(resource) => {
             let code = match (resource.state, resource.spread) {
+                (MapState::Active, Spread::Everywhere) if form.edits() => "saved",
                 (MapState::Active, Spread::Everywhere) => "shared",
                 (MapState::Active, _) => "spreading",
                 _ => "pending",
@@ -312,57 +358,60 @@ pub(crate) async fn register(State(pages): State<Pages>, request: Request) -> Re
         Err(error) if error.wants_connection() && !visit.wants_json => see_other(
             &returns::with_query("/uma/connect", [("return_to", form.href().as_str())]),
         ),
+        Err(error) if error.kind() == ErrorKind::Changed && !visit.wants_json => {
+            match changed(&pages, &visit, &me.owner, form).await {
+                Ok(response) => response,
+                Err(failure) => visit.refuse(&pages, &failure),
+            }
+        }
         Err(error) => refuse(&pages, &visit, &form, &error.into()),
     }
 }
 
+/// Another window was first: how it is now, and what was entered, to be sent once more.
+async fn changed(
+    pages: &Pages,
+    visit: &Visit,
+    owner: &OwnerId,
+    mut form: ShareForm,
+) -> Result<Response, Failure> {
+    let found = lookup::at(pages.host(), owner, &form.uri).await?;
+    let mut showing = Showing::new(StatusCode::CONFLICT);
+    if let Found::Exact(shared) = &found {
+        form.generation = Some(shared.generation);
+        showing.now = Some(Box::new(ResourceView::of(shared, visit.connection()?)));
+        showing.trouble = Some(text::CHANGED_TEXT.into());
+    } else {
+        form.generation = Some(0);
+        showing.trouble = Some(text::CHANGED_GONE.into());
+    }
+    Ok(page(pages, visit, &form, showing))
+}
+
 fn refuse(pages: &Pages, visit: &Visit, form: &ShareForm, failure: &Failure) -> Response {
     if visit.wants_json || !failure.is_about_the_form() {
-        return pages.refuse(visit.wants_json, failure);
+        return visit.refuse(pages, failure);
     }
+    let mut showing = Showing::new(failure.status);
     match failure.field {
-        Some(field) => {
-            let text = failure.text.clone();
-            let complaints = vec![Complaint { field, text }];
-            again(pages, visit, form, failure.status, complaints, None)
-        }
-        None => {
-            let trouble = Some(failure.text.clone());
-            again(pages, visit, form, failure.status, Vec::new(), trouble)
-        }
+        Some(field) => showing.complaints.push(Complaint {
+            field,
+            text: failure.text.clone(),
+        }),
+        None => showing.trouble = Some(failure.text.clone()),
     }
+    again(pages, visit, form, showing)
 }
 
 /// The form once more, filled in as it was, with what is wrong.
-fn again(
-    pages: &Pages,
-    visit: &Visit,
-    form: &ShareForm,
-    status: StatusCode,
-    complaints: Vec<Complaint>,
-    trouble: Option<Cow<'static, str>>,
-) -> Response {
+fn again(pages: &Pages, visit: &Visit, form: &ShareForm, showing: Showing) -> Response {
     if visit.wants_json {
-        let mut failure = Failure::new(status, text::SUMMARY_HEADING, text::FORM_HEADING);
-        if let Some(complaint) = complaints.into_iter().next() {
+        let mut failure = Failure::new(showing.status, text::SUMMARY_HEADING, text::FORM_HEADING);
+        if let Some(complaint) = showing.complaints.into_iter().next() {
             failure.field = Some(complaint.field);
             failure.text = complaint.text;
         }
-        return pages.refuse(true, &failure);
+        return visit.refuse(pages, &failure);
     }
-    let heading = heading(form);
-    let mut shell = pages.shell(&heading);
-    shell.erroneous = true;
-    html(
-        status,
-        &SharePage {
-            shell,
-            form,
-            hint: None,
-            complaints: &complaints,
-            trouble,
-            standing: Standing::unprotected(),
-            covered_by: None,
-        },
-    )
+    page(pages, visit, form, showing)
 }

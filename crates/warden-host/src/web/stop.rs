@@ -1,4 +1,4 @@
-//! Stop sharing: what will happen, then the deed.
+//! Stop sharing: what will happen, then the deed; one path, several, or all.
 
 use askama::Template;
 use axum::extract::{Request, State};
@@ -8,10 +8,12 @@ use tower_warden::OwnerId;
 
 use super::failure::Failure;
 use super::forms::Fields;
+use super::look::Shell;
 use super::lookup::{self, Found};
-use super::model::ResourceView;
-use super::pages::{Pages, Shell, Visit, html, see_other};
-use super::{returns, text};
+use super::model::{Kind, ResourceView};
+use super::pages::{Pages, Visit, html, see_other};
+use super::share::GENERATION;
+use super::{connection, returns, text};
 use crate::ReturnPath;
 
 const PATH: &str = "/uma/stop-sharing";
@@ -23,7 +25,12 @@ pub(crate) fn href(uri: &str, return_to: Option<&ReturnPath>) -> String {
     returns::with_query(PATH, pairs)
 }
 
-/// Most paths that are stopped at once.
+/// The link to the page that asks whether to stop all.
+pub(crate) fn href_of_all() -> String {
+    returns::with_query(PATH, [("all", "on")])
+}
+
+/// Most paths that are stopped at once, unless it is all of them.
 const MOST: usize = 100;
 
 #[derive(Template)]
@@ -31,8 +38,12 @@ const MOST: usize = 100;
 struct StopPage<'a> {
     shell: Shell<'a>,
     resources: Vec<ResourceView>,
+    /// How many it is about, where it is all.
+    all: Option<u64>,
     covers_more: bool,
     return_to: &'a str,
+    /// What went wrong with the form before.
+    trouble: Option<&'static str>,
 }
 
 /// `GET /uma/stop-sharing`
@@ -41,32 +52,53 @@ pub(crate) async fn ask(State(pages): State<Pages>, request: Request) -> Respons
     let Some(me) = &visit.signed_in else {
         return visit.sign_in_first(&pages, None);
     };
-    match show(&pages, &visit, &me.owner).await {
+    match show(&pages, &visit, &me.owner, None).await {
         Ok(response) => response,
-        Err(failure) => pages.refuse(visit.wants_json, &failure),
+        Err(failure) => visit.refuse(&pages, &failure),
     }
 }
 
-async fn show(pages: &Pages, visit: &Visit, owner: &OwnerId) -> Result<Response, Failure> {
+async fn show(
+    pages: &Pages,
+    visit: &Visit,
+    owner: &OwnerId,
+    trouble: Option<&'static str>,
+) -> Result<Response, Failure> {
     let back = visit.wish();
     let return_to = back.as_ref().map_or(returns::LIST_PATH, ReturnPath::as_str);
     let mut resources = Vec::new();
-    for uri in uris(&visit.fields).map_err(|failure| failure.with_next(return_to, text::BACK))? {
-        if let Found::Exact(resource) = lookup::at(pages.host(), owner, uri).await? {
-            resources.push(ResourceView::of(&resource, None));
+    let mut all = None;
+    if visit.fields.flag("all")? {
+        all = Some(connection::shared(pages, owner).await?).filter(|count| *count > 0);
+    } else {
+        let connection = visit.connection()?;
+        let uris = uris(&visit.fields);
+        for uri in uris.map_err(|failure| failure.with_next(return_to, text::BACK))? {
+            if let Found::Exact(resource) = lookup::at(pages.host(), owner, uri).await? {
+                resources.push(ResourceView::of(&resource, connection));
+            }
         }
     }
-    if resources.is_empty() {
+    if resources.is_empty() && all.is_none() {
         let nothing = Failure::new(StatusCode::NOT_FOUND, text::UNPROTECTED, text::STOP_NOTHING);
         return Err(nothing.with_next(return_to, text::BACK));
     }
+    let mut shell = visit.shell(pages, text::STOP_HEADING, "");
+    shell.erroneous = trouble.is_some();
+    let status = if trouble.is_some() {
+        StatusCode::CONFLICT
+    } else {
+        StatusCode::OK
+    };
     Ok(html(
-        StatusCode::OK,
+        status,
         &StopPage {
-            shell: pages.shell(text::STOP_HEADING),
+            shell,
             covers_more: resources.iter().any(|resource| resource.subtree),
             resources,
+            all,
             return_to,
+            trouble,
         },
     ))
 }
@@ -90,41 +122,53 @@ pub(crate) async fn stop(State(pages): State<Pages>, request: Request) -> Respon
         Ok(visit) => visit,
         Err(response) => return response,
     };
-    let uris = match uris(&visit.fields) {
-        Ok(uris) => uris,
-        Err(failure) => return pages.refuse(visit.wants_json, &failure),
-    };
-    let back = visit.wish();
     let Some(me) = &visit.signed_in else {
-        let ask = match uris.as_slice() {
-            [uri] => href(uri, back.as_ref()),
+        let back = visit.wish();
+        let ask = match uris(&visit.fields).as_deref() {
+            Ok([uri]) => href(uri, back.as_ref()),
             _ => returns::LIST_PATH.to_owned(),
         };
         return visit.sign_in_first(&pages, Some(&ask));
     };
-    match carry_out(&pages, &me.owner, &uris).await {
-        Ok(code) => {
-            let back = back.as_ref().map_or(returns::LIST_PATH, ReturnPath::as_str);
-            see_other(&returns::with_notice(back, code))
-        }
-        Err(failure) => pages.refuse(visit.wants_json, &failure),
+    match carry_out(&pages, &visit, &me.owner).await {
+        Ok(response) => response,
+        Err(failure) => visit.refuse(&pages, &failure),
     }
 }
 
-/// Stops one after the other; what was stopped before something failed stays stopped, and the form can be sent again.
-async fn carry_out(pages: &Pages, owner: &OwnerId, uris: &[&str]) -> Result<&'static str, Failure> {
-    let mut stopped = 0;
-    for uri in uris {
-        if pages.host().stop_sharing(owner, uri).await?.was_shared() {
-            stopped += 1;
-        } else {
-            // Nothing of the owner's was there: a second click, or somebody else's path.
-            lookup::at(pages.host(), owner, uri).await?;
-        }
+/// Stops all that is named, in one transaction.
+async fn carry_out(pages: &Pages, visit: &Visit, owner: &OwnerId) -> Result<Response, Failure> {
+    let host = pages.host();
+    let back = visit.wish();
+    let back = back.as_ref().map_or(returns::LIST_PATH, ReturnPath::as_str);
+    if visit.fields.flag("all")? {
+        let code = done(host.stop_all(owner).await?.count);
+        return Ok(see_other(&returns::with_notice(back, code)));
     }
-    Ok(match stopped {
+    let uris = uris(&visit.fields)?;
+    let drawn: Vec<&str> = visit.fields.all(GENERATION).collect();
+    let mut shared = Vec::new();
+    for (number, uri) in uris.iter().enumerate() {
+        // Nothing of the owner's may be there: a second click, or somebody else's path.
+        let Found::Exact(resource) = lookup::at(host, owner, uri).await? else {
+            continue;
+        };
+        let stale = drawn.len() == uris.len()
+            && drawn.get(number) != Some(&resource.generation.to_string().as_str());
+        if stale && !visit.wants_json {
+            return show(pages, visit, owner, Some(text::CHANGED_STOP)).await;
+        }
+        shared.push(*uri);
+    }
+    let paths: Vec<String> = shared.iter().map(|uri| (*uri).to_owned()).collect();
+    let code = done(host.stop_many(owner, &paths).await?.count);
+    Ok(see_other(&returns::with_undo(back, code, &shared)))
+}
+
+fn done(stopped: usize) -> &'static str {
+    match stopped {
         0 => "not-shared",
         1 => "stopped",
         _ => "stopped-several",
-    })
+    }
 }

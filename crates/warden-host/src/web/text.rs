@@ -2,20 +2,30 @@
 //!
 //! The pages never claim to know whom the owner let in: only the AM knows that. They say what the host knows.
 
+mod access;
+mod connection;
+mod problems;
+
 use std::borrow::Cow;
+
+pub(crate) use access::*;
+pub(crate) use connection::*;
+pub(crate) use problems::*;
 
 pub(crate) const DEFAULT_TITLE: &str = "Sharing";
 pub(crate) const SKIP: &str = "Skip to content";
 pub(crate) const NAV_LABEL: &str = "Sharing";
 pub(crate) const NAV_RESOURCES: &str = "My shared resources";
-pub(crate) const NAV_CONNECT: &str = "Authorization manager";
+pub(crate) const NAV_ACCESS: &str = "Recent access";
+pub(crate) const NAV_CONNECTION: &str = "Connection";
+pub(crate) const NAV_PROBLEMS: &str = "Problems";
+pub(crate) const LANG: &str = "en";
 pub(crate) const NEW_TAB: &str = "(opens in a new tab)";
 pub(crate) const CANCEL: &str = "Cancel";
 pub(crate) const SUMMARY_HEADING: &str = "Please check this";
 pub(crate) const ERROR_PREFIX: &str = "Error: ";
 pub(crate) const DETAILS: &str = "Details";
 pub(crate) const FIELD_PATH: &str = "Path";
-pub(crate) const FIELD_ACTIONS: &str = "Actions";
 pub(crate) const FIELD_RESOURCE_ID: &str = "Id at the manager";
 pub(crate) const FIELD_MANAGER: &str = "Manager";
 pub(crate) const AND_BELOW: &str = "and everything below it";
@@ -30,7 +40,7 @@ pub(crate) const PENDING_MEANS: &str = "Nobody else gets in until that is done."
 pub(crate) const SPREADING_MEANS: &str =
     "Not all machines of this site have confirmed it yet. That takes a few seconds.";
 pub(crate) const PROBLEM_CLOSED: &str = "Nobody else gets in.";
-pub(crate) const PROBLEM_CONSENT: &str = "This site may no longer speak to your manager for you, so others may be refused. Reconnect to put that right.";
+pub(crate) const PROBLEM_CONSENT: &str = "This site may no longer speak to your manager for you, so others are refused. Reconnect to put that right.";
 
 pub(crate) fn protected_by(manager: &str) -> String {
     format!("Protected by {manager}")
@@ -49,9 +59,20 @@ pub(crate) fn covered_by(path: &str) -> String {
 // Links and buttons of a resource.
 pub(crate) const SHARE: &str = "Share";
 pub(crate) const SHARE_AGAIN: &str = "Share again";
+pub(crate) const TRY_NOW: &str = "Try again now";
 pub(crate) const SHARE_MORE: &str = "More choices";
 pub(crate) const STOP: &str = "Stop sharing";
 pub(crate) const OPEN_COVERING: &str = "See all that I share";
+pub(crate) const OPEN_RESOURCE: &str = "Details and recent access";
+pub(crate) const EDIT: &str = "Change name or actions";
+pub(crate) const RESOURCE_SHARED: &str = "What is shared";
+pub(crate) const FIELD_DESCRIPTION: &str = "Description";
+pub(crate) const FIELD_SINCE: &str = "Shared since";
+pub(crate) const ONLY_THIS: &str = "only exactly this path";
+pub(crate) const UNDO: &str = "Share again";
+pub(crate) const UNDO_HINT: &str = "Changed your mind? It can be shared again as it was. Your rules for it at the manager went with it; you set them anew.";
+pub(crate) const AGAIN_NONE: &str = "Say which path is to be shared again (\"uri\").";
+pub(crate) const AGAIN_GONE: &str = "This site no longer knows how it was shared. Share it anew.";
 
 pub(crate) fn panel_title(name: &str) -> String {
     format!("Sharing of {name}")
@@ -91,6 +112,17 @@ pub(crate) const SHARE_SUBTREE_SHORT: &str = "And everything below";
 pub(crate) const SHARE_ICON: &str = "Address of an icon (optional)";
 pub(crate) const SHARE_SCOPES_NONE: &str = "Tick at least one action.";
 pub(crate) const SHARE_NAME_EMPTY: &str = "Give it a name.";
+pub(crate) fn edit_heading(name: &str) -> String {
+    format!("Change {name}")
+}
+
+pub(crate) const EDIT_SAVE: &str = "Save";
+pub(crate) const EDIT_HINT: &str = "If you change the actions, your manager is told first; nobody else gets in until it has answered. The rules that you set there stay.";
+pub(crate) const CHANGED_TEXT: &str = "It was changed in another window or on another device since this page was drawn. Nothing was done yet. Above you see how it is now; below is what you entered.";
+pub(crate) const CHANGED_GONE: &str = "It was changed in another window or on another device since this page was drawn, and is not shared now. Nothing was done. Below is what you entered.";
+pub(crate) const CHANGED_NOW: &str = "How it is now";
+pub(crate) const CHANGED_YOURS: &str = "What you entered";
+pub(crate) const CHANGED_STOP: &str = "Some of this was changed in another window or on another device since this page was drawn. Nothing was stopped. Below you see how it is now.";
 pub(crate) const SHARE_URI_EMPTY: &str = "Say which path is to be shared.";
 pub(crate) const SHARE_CHANGED: &str = "From then on, your manager decides who else gets in.";
 pub(crate) const SHARE_CONNECT_FIRST: &str =
@@ -111,6 +143,12 @@ pub(crate) const STOP_NONE: &str =
     "Nothing was selected. Say which paths are no longer to be shared (\"uri\").";
 pub(crate) const STOP_TOO_MANY: &str = "That was more than 100 at once.";
 pub(crate) const STOP_BACK: &str = "Keep sharing";
+pub(crate) const STOP_UNDO: &str =
+    "You can share it again afterwards, with one click. The rules are set anew then.";
+
+pub(crate) fn stop_all(count: u64) -> String {
+    format!("Everything that you share, which is {count} in all")
+}
 
 // The list.
 pub(crate) const LIST_HEADING: &str = "My shared resources";
@@ -126,50 +164,25 @@ pub(crate) const LIST_MANAGER: &str = "Manager";
 pub(crate) const LIST_ANY: &str = "Any";
 pub(crate) const LIST_SELECT: &str = "Select";
 pub(crate) const LIST_STOP_SELECTED: &str = "Stop sharing what is selected";
+pub(crate) const LIST_STOP_ALL: &str = "Stop sharing everything";
+pub(crate) const LIST_TABLE: &str = "What you share";
+pub(crate) const LIST_COLUMN_NAME: &str = "Name and path";
+pub(crate) const LIST_COLUMN_STATE: &str = "State";
+pub(crate) const LIST_COLUMN_DO: &str = "Actions";
+pub(crate) const LIST_RULES: &str = "Rules";
 pub(crate) const LIST_FIND: &str = "Search";
 pub(crate) const LIST_PAGES: &str = "Pages";
 pub(crate) const LIST_PREVIOUS: &str = "Previous";
 pub(crate) const LIST_NEXT: &str = "Next";
 pub(crate) const STATE_PROTECTED: &str = "Protected";
 
-pub(crate) fn list_count(from: usize, to: usize, matching: usize, all: usize) -> String {
+pub(crate) fn list_count(from: u64, to: u64, matching: u64, all: u64) -> String {
     if matching == all {
         format!("{from} to {to} of {all}")
     } else {
         format!("{from} to {to} of {matching} that fit, {all} in all")
     }
 }
-
-// The connection.
-pub(crate) const CONNECTION_HEADING: &str = "Your authorization manager";
-pub(crate) const CONNECTION_NONE: &str = "You have not chosen one yet. It is the place where you say who may see and change what you share.";
-pub(crate) const CONNECTION_OK: &str = "Connected";
-pub(crate) const CONNECTION_CONSENT: &str = "Needs your consent";
-pub(crate) const CONNECTION_SINCE: &str = "since";
-pub(crate) const CONNECT: &str = "Connect";
-pub(crate) const CONNECT_CHOOSE: &str = "Choose a manager";
-pub(crate) const RECONNECT: &str = "Reconnect";
-pub(crate) const CONNECT_CHANGE: &str = "Manage the connection";
-
-// The connect page.
-pub(crate) const CONNECT_HEADING: &str = "Choose your authorization manager";
-pub(crate) const CONNECT_ANOTHER: &str = "Choose another manager";
-pub(crate) const CONNECT_INTRO: &str = "An authorization manager is where you say who may see and change what you share. You sign in there and allow this site to register what you share; then you come back here.";
-pub(crate) const CONNECT_LEGEND: &str = "Manager";
-pub(crate) const CONNECT_OTHER: &str = "Another one";
-pub(crate) const CONNECT_URL: &str = "Its address";
-pub(crate) const CONNECT_URL_HINT: &str =
-    "A full address that starts with https://, as your manager gives it.";
-pub(crate) const CONNECT_NO_AM: &str =
-    "This site has no manager set up yet. Please tell the people who run it.";
-pub(crate) const CONNECT_MISSING: &str = "Choose a manager.";
-pub(crate) const CONNECT_URL_MISSING: &str = "Give the address of your manager.";
-pub(crate) const CONNECT_THEN_SHARE: &str = "After that you come back to share";
-pub(crate) const CONNECT_UNKNOWN_AM: &str =
-    "This site does not work with that manager. Choose one of those shown.";
-/// One text for every failure, so that the form tells nobody what else answers at an address.
-pub(crate) const CONNECT_UNREACHABLE: &str = "This site could not reach an authorization manager there. Check the address, or try again in a few minutes. Nothing was changed.";
-pub(crate) const CONNECT_AGAIN: &str = "Start again";
 
 // Pages for what went wrong.
 pub(crate) const SIGN_IN_HEADING: &str = "Please sign in";
@@ -193,6 +206,7 @@ pub(crate) const CALLBACK_FAILED_TEXT: &str = "The manager reported that it coul
 pub(crate) const NOT_CONNECTED_HEADING: &str = "No manager chosen yet";
 pub(crate) const CONSENT_HEADING: &str = "Your consent is needed";
 pub(crate) const ELSEWHERE_HEADING: &str = "You share through another manager";
+pub(crate) const CHANGED_HEADING: &str = "This was changed meanwhile";
 pub(crate) const STORE_HEADING: &str = "Something went wrong here";
 pub(crate) const STORE_TEXT: &str = "This site could not save or read what it needed. What you share stays guarded. Try again in a few minutes.";
 pub(crate) const FORM_HEADING: &str = "Something is missing";
@@ -251,6 +265,16 @@ pub fn notice_text(code: &str) -> Option<&'static str> {
         "stopped" => "It is no longer shared. This site’s own rules decide again.",
         "stopped-several" => "They are no longer shared. This site’s own rules decide again.",
         "not-shared" => "It was not shared, so nothing had to be stopped.",
+        "saved" => "It is saved. Your manager is told of it.",
+        "disconnected" => {
+            "You are disconnected. Nobody else gets at what you share until you decide about it."
+        }
+        "moving" => {
+            "You are connected, and what you share is being registered there. Until that is done, your manager until now decides."
+        }
+        "moved" => "All that you share has moved. Your new manager decides from now on.",
+        "stays" => "The move was given up. Your manager stays the one until now.",
+        "not-moving" => "There was no move to give up.",
         "connected" => "You are connected to your authorization manager.",
         _ => return None,
     })

@@ -102,3 +102,86 @@ fn live_decisions_need_a_profile_that_has_them() {
     let (builder, _) = am(LiveDecisions::always());
     assert!(builder.profile(AmProfile::keycloak()).build().is_ok());
 }
+
+/// Times that are no whole seconds, or none that could be meant, leave it unknown what the token is worth: for every
+/// reader of them to guess would be to guess for the attacker.
+#[tokio::test]
+async fn times_that_cannot_be_read_in_one_way_open_nothing() {
+    use crate::fake::{NOW, World};
+    let told = Arc::new(Mutex::new(String::new()));
+    let answer_with = told.clone();
+    let http = Http::new(move |request: Request<Bytes>| {
+        let path = request.uri().path().to_owned();
+        let body = match path.as_str() {
+            "/introspect" => answer_with.lock().unwrap().clone(),
+            _ => answer(request.method(), &path).1.to_string(),
+        };
+        let response = Response::builder()
+            .header("content-type", "application/json")
+            .body(Bytes::from(body))
+            .unwrap();
+        async move { Ok::<_, TransportError>(response) }
+    });
+    let client = ClientCredentials::basic("host", "s");
+    let protection = OneAm::builder(Issuer::parse(AM).unwrap(), client)
+        .http(http)
+        .audience(Audience::NotChecked)
+        .build()
+        .unwrap();
+    let mut number = 0;
+    let mut status = async |token: &str, permission: &str| {
+        let world = World::new();
+        *told.lock().unwrap() = format!(
+            r#"{{"active":true{token},"permissions":[{{"resource_id":"/api/mapped","resource_scopes":["view"]{permission}}}]}}"#
+        );
+        let layer = world.builder().protection(protection.clone()).build();
+        number += 1;
+        let app = world.serve(&layer.unwrap());
+        let answer = app.call("GET", "/api/mapped", &format!("t{number}")).await;
+        assert_eq!(answer.by_handler, answer.status == 200);
+        answer.status
+    };
+    let now = NOW as i64;
+    assert_eq!(status("", "").await, 200);
+    let times = [
+        format!("{now}.0"),
+        format!("{}.5", now + 60),
+        "1.9e9".to_owned(),
+        format!("\"{}\"", now + 60),
+        "\"\"".to_owned(),
+        "-1".to_owned(),
+        format!("{}", (now + 60) * 1000),
+        "9223372036854775807".to_owned(),
+        "9223372036854775808".to_owned(),
+        "-9223372036854775809".to_owned(),
+        "1e400".to_owned(),
+        "true".to_owned(),
+        "[]".to_owned(),
+        "{}".to_owned(),
+    ];
+    for member in ["exp", "nbf", "iat"] {
+        for time in &times {
+            let time = format!(r#","{member}":{time}"#);
+            assert_eq!(status(&time, "").await, 503, "{time}");
+            assert_eq!(status("", &time).await, 503, "of the permission: {time}");
+        }
+    }
+    // An end has no leeway; a beginning may lie up to thirty seconds ahead, at either level. This AM has no tickets.
+    for (member, seconds, expected) in [
+        ("exp", -1, 403),
+        ("exp", 0, 403),
+        ("exp", 1, 200),
+        ("nbf", 30, 200),
+        ("nbf", 31, 403),
+        ("iat", 30, 200),
+        ("iat", 31, 403),
+    ] {
+        let time = format!(r#","{member}":{}"#, now + seconds);
+        assert_eq!(status(&time, "").await, expected, "{time}");
+        assert_eq!(
+            status("", &time).await,
+            expected,
+            "of the permission: {time}"
+        );
+    }
+}

@@ -36,6 +36,13 @@ fn photo() -> ResourceDescription {
     description
 }
 
+/// The AM chooses, so there is nothing to look for before it did.
+#[tokio::test]
+async fn no_id_is_known_before_the_am_gives_it() {
+    let (_, am) = am(empty(200));
+    assert_eq!(am.chosen_id("7"), None);
+}
+
 /// R1: created without `Location`; R8: without a policy link.
 #[tokio::test]
 async fn r1_r8_create() {

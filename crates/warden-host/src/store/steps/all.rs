@@ -4,6 +4,7 @@
 //! database's own types, from one text of SQL that all of them understand. What differs is in the module that takes it in:
 //! the types `Backend` and `Db`, how a transaction begins, `locked!`, and the limits of time and of attempts.
 
+mod accesses;
 mod ams;
 mod attend;
 mod connections;
@@ -32,10 +33,10 @@ use crate::Error;
 use crate::seal::Place;
 use crate::store::storable::Storable as _;
 use crate::store::{
-    AmRecord, Arrived, Attention, Changes, ConnectionRecord, Consent, Holding, Intended,
-    LeftoverRecord, Listener, MapRecord, MapsAt, MapsPage, MapsQuery, MoveBegun, MoveRecord,
-    Moving, NewShare, NodeId, NodeRecord, OrStore, Orphan, PendingConnect, Registered,
-    ResealedBatch, SealedRow, Severed, Store,
+    AccessRecord, AccessesPage, AccessesQuery, AmRecord, Arrived, Attention, Changes,
+    ConnectionRecord, Consent, Holding, Intended, LeftoverRecord, Listener, MapRecord, MapsAt,
+    MapsPage, MapsQuery, MoveBegun, MoveRecord, Moving, NewShare, NodeId, NodeRecord, OrStore,
+    Orphan, PendingConnect, Registered, ResealedBatch, SealedRow, Severed, Store,
 };
 
 pub(super) use keys::check_keys;
@@ -210,4 +211,6 @@ steps! {
     reading: orphans_due(issuer: &Issuer, now: i64, limit: u32) -> Vec<Orphan>;
     settling: swept(now: i64, before: i64) -> ();
     keys: resealed(after: Option<&SealedRow>, limit: u32) -> ResealedBatch;
+    accesses: accesses_kept(accesses: &[AccessRecord], most: u32, before: i64) -> ();
+    accesses: accesses_page(owner: &OwnerId, query: &AccessesQuery) -> AccessesPage;
 }

@@ -30,6 +30,7 @@ pub(super) struct Old {
     revisions: BTreeMap<(String, String), u32>,
     tags: Tags,
     scopes: Vec<String>,
+    by_http: bool,
 }
 
 impl FakeAm {
@@ -53,6 +54,11 @@ impl FakeAm {
         self.state().old.tags = tags;
     }
 
+    /// Its metadata name addresses without TLS, as those of the SMART AM did.
+    pub(crate) fn by_http(&self, by_http: bool) {
+        self.state().old.by_http = by_http;
+    }
+
     /// Somebody else has changed it.
     pub(crate) fn revise(&self, owner: &str, id: &str) {
         let key = (owner.to_owned(), id.to_owned());
@@ -74,7 +80,14 @@ impl State {
     ) -> Option<Response<Bytes>> {
         let path = request.uri().path();
         Some(match path {
-            "/.well-known/uma-configuration" => reply(200, &metadata(issuer)),
+            "/.well-known/uma-configuration" => {
+                let mut metadata = metadata(issuer);
+                if self.old.by_http {
+                    let sets = issuer.replace("https:", "http:");
+                    metadata["resource_set_registration_endpoint"] = json!(format!("{sets}/sets"));
+                }
+                reply(200, &metadata)
+            }
             _ if path.starts_with("/.well-known/") => reply(404, &json!({})),
             "/status" => self.protected(request, |_, _| {
                 reply(200, &json!({ "token_status": "invalid" }))

@@ -15,6 +15,13 @@ async fn all_pages_carry_the_protecting_fields() {
     for path in [
         "/uma/connect",
         "/uma/resources",
+        "/uma/resource?uri=/x",
+        "/uma/edit?uri=/x",
+        "/uma/access",
+        "/uma/connection",
+        "/uma/disconnect",
+        "/uma/move",
+        "/uma/problems",
         "/uma/share?uri=/x",
         "/uma/callback/k?state=s",
     ] {
@@ -176,7 +183,12 @@ async fn what_owners_write_is_escaped() {
         format!("/uma/resources?q={encoded}"),
         format!("/uma/stop-sharing?uri={ADDRESS}"),
         format!("/internal/uma_mini_panel?uri={ADDRESS}&name={encoded}"),
-        format!("/uma/share?uri={ADDRESS}&name={encoded}&notice={encoded}"),
+        format!("/uma/resource?uri={ADDRESS}&name={encoded}&notice={encoded}"),
+        format!("/uma/edit?uri={ADDRESS}"),
+        format!("/uma/share?uri=/api/people/alice/b&name={encoded}&notice={encoded}"),
+        format!("/uma/access?uri={ADDRESS}&show={encoded}"),
+        "/uma/problems".to_owned(),
+        "/uma/connection".to_owned(),
         format!("/uma/connect?am={encoded}&am_url={encoded}"),
     ] {
         let answer = site.get(&path).await;
@@ -206,7 +218,15 @@ async fn each_page_has_its_landmarks_and_one_heading() {
     for path in [
         "/uma/connect".to_owned(),
         "/uma/resources".to_owned(),
-        format!("/uma/share?uri={ADDRESS}"),
+        format!("/uma/resource?uri={ADDRESS}"),
+        format!("/uma/edit?uri={ADDRESS}"),
+        format!("/uma/access?uri={ADDRESS}"),
+        "/uma/resource?uri=/api/people/alice/b".to_owned(),
+        "/uma/access".to_owned(),
+        "/uma/connection".to_owned(),
+        "/uma/disconnect".to_owned(),
+        "/uma/move".to_owned(),
+        "/uma/problems".to_owned(),
         "/uma/share?uri=/api/people/alice/b".to_owned(),
         format!("/uma/stop-sharing?uri={ADDRESS}"),
         "/uma/share?uri=/api/people/bob".to_owned(),
@@ -214,6 +234,7 @@ async fn each_page_has_its_landmarks_and_one_heading() {
         let page = site.get(&path).await;
         for (piece, count) in [
             ("<h1>", 1),
+            ("</h1>", 1),
             ("<main id=\"main\"", 1),
             ("<nav ", 1),
             ("lang=\"en\"", 1),

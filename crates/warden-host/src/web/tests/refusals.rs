@@ -3,7 +3,8 @@
 use axum::body::Body;
 use http::Request;
 
-use super::site::{AM, TestSite};
+use super::site::{AM, TestSite, settings};
+use crate::AmPolicy;
 
 const ADDRESS: &str = "/api/people/alice/personal/address";
 
@@ -197,7 +198,7 @@ async fn ams_that_cannot_be_had() {
 
 #[tokio::test]
 async fn without_another_am_only_connecting_again_is_offered() {
-    let site = TestSite::built(|pages| pages.any_am(false)).await;
+    let site = TestSite::of(|host| host.ams(AmPolicy::Only(settings())), |pages| pages).await;
     let page = site.get("/uma/connect").await;
     page.shows(&format!("value=\"{AM}\" checked"))
         .hides("am_url");

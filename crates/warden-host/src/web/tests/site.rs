@@ -2,23 +2,42 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::{ACCEPT, CONTENT_TYPE, HOST, LOCATION, REFERER};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use tower::ServiceExt as _;
-use tower_warden::{CanonicalPath, OwnerId, Unmapped, WardenLayer};
-use uma_client::{Http, Issuer, TransportError, TransportErrorKind};
+use tower_warden::{CanonicalPath, Engine, OwnerId, RequestHead, Unmapped, WardenLayer};
+use uma_client::{Http, Issuer, ManualClock, TransportError, TransportErrorKind};
+use warden_canary::secret;
 
 use crate::web::{self, CurrentOwner, SignedIn, WebBuilder};
-use crate::{AmPolicy, AmSetting, AnyStore, BoxError, Catalogue, Host, Outbound, SealingKey};
+use crate::{
+    AmPolicy, AmSetting, AnyStore, BoxError, Catalogue, Host, HostBuilder, Outbound, SealingKey,
+};
 
 pub(super) const AM: &str = "https://am.example";
+pub(super) const OTHER: &str = "https://other.example";
+
+/// The AMs that are suggested.
+pub(super) fn settings() -> Vec<AmSetting> {
+    vec![AmSetting::new(Issuer::parse(AM).unwrap()).with_name("Example AM")]
+}
+
+/// Two of them.
+pub(super) fn two() -> Vec<AmSetting> {
+    let mut two = settings();
+    two.push(AmSetting::new(Issuer::parse(OTHER).unwrap()).with_name("Other AM"));
+    two
+}
 
 /// `/api/people/{person}/…` is the person's.
 struct People;
@@ -51,6 +70,10 @@ impl CurrentOwner for ByHeader {
 #[derive(Default)]
 struct AmState {
     is_down: bool,
+    /// Whether metadata says that answers carry `iss`.
+    names_itself: bool,
+    /// Whether the other AM registers nothing.
+    refuses: bool,
     resources: BTreeMap<String, Value>,
     next: u32,
 }
@@ -62,6 +85,15 @@ pub(super) struct ScriptedAm(Arc<Mutex<AmState>>);
 impl ScriptedAm {
     pub(super) fn set_down(&self, is_down: bool) {
         self.0.lock().unwrap().is_down = is_down;
+    }
+
+    pub(super) fn names_itself(&self) {
+        self.0.lock().unwrap().names_itself = true;
+    }
+
+    /// Whether the other AM registers nothing.
+    pub(super) fn refuse_registrations(&self, refuses: bool) {
+        self.0.lock().unwrap().refuses = refuses;
     }
 
     pub(super) fn resources(&self) -> Vec<Value> {
@@ -78,7 +110,7 @@ impl ScriptedAm {
 
     fn answer(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         let mut state = self.0.lock().unwrap();
-        if state.is_down {
+        if state.is_down && request.uri().host() == Some("am.example") {
             return Err(TransportError::new(TransportErrorKind::Connect));
         }
         let path = request.uri().path();
@@ -89,17 +121,27 @@ impl ScriptedAm {
         let body = || serde_json::from_slice::<Value>(request.body()).unwrap_or_default();
         let policy = |id: &str| format!("{AM}/policies/{id}");
         Ok(match (request.method(), path) {
-            (_, "/.well-known/uma2-configuration") => reply(200, &metadata()),
+            (_, "/.well-known/uma2-configuration") => {
+                reply(200, &metadata(&issuer_of(request), state.names_itself))
+            }
+            (_, "/introspect") => reply(
+                200,
+                &json!({"active": true, "username": "bob", "client_id": "=viewer", "iss": issuer_of(request), "aud": "client-1",
+                    "permissions": [{"resource_id": "r1", "resource_scopes": ["view"]}]}),
+            ),
+            (_, "/permissions") => reply(201, &json!({"ticket": "t1"})),
             (_, "/register") => {
                 let mut client = body();
                 client["client_id"] = json!("client-1");
-                client["client_secret"] = json!("canary-secret");
+                client["client_secret"] = json!(secret("client secret", "canary-secret"));
                 reply(201, &client)
             }
-            (_, "/token") => reply(
-                200,
-                &json!({"access_token": "canary-pat", "token_type": "Bearer", "expires_in": 3600, "refresh_token": "canary-refresh"}),
-            ),
+            (_, "/token") => state.token(request.body()),
+            (&Method::POST, "/resources/")
+                if state.refuses && request.uri().host() == Some("other.example") =>
+            {
+                reply(400, &json!({"error": "invalid_request"}))
+            }
             (&Method::POST, "/resources/") => {
                 state.next += 1;
                 let id = format!("r{}", state.next);
@@ -135,15 +177,42 @@ impl ScriptedAm {
     }
 }
 
-fn metadata() -> Value {
+impl AmState {
+    /// A code `for.CHALLENGE` is good for the verifier of that challenge alone; any other for every verifier.
+    fn token(&self, body: &[u8]) -> Response<Bytes> {
+        let fields: BTreeMap<_, _> = url::form_urlencoded::parse(body).into_owned().collect();
+        let verifier = fields.get("code_verifier").map_or("", String::as_str);
+        let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier));
+        let bound = fields
+            .get("code")
+            .and_then(|code| code.strip_prefix("for."))
+            .is_some_and(|wanted| wanted != challenge);
+        if bound {
+            return reply(400, &json!({"error": "invalid_grant"}));
+        }
+        let tokens = json!({"access_token": secret("PAT", "canary-pat"), "token_type": "Bearer", "expires_in": 3600, "refresh_token": secret("refresh token", "canary-refresh")});
+        reply(200, &tokens)
+    }
+}
+
+fn issuer_of(request: &Request<Bytes>) -> String {
+    // All but these two pass themselves off as the first.
+    match request.uri().host() {
+        Some("other.example") => OTHER.to_owned(),
+        _ => AM.to_owned(),
+    }
+}
+
+fn metadata(issuer: &str, names_itself: bool) -> Value {
     json!({
-        "issuer": AM,
-        "authorization_endpoint": format!("{AM}/authorize"),
-        "token_endpoint": format!("{AM}/token"),
-        "registration_endpoint": format!("{AM}/register"),
-        "introspection_endpoint": format!("{AM}/introspect"),
-        "permission_endpoint": format!("{AM}/permissions"),
-        "resource_registration_endpoint": format!("{AM}/resources/"),
+        "issuer": issuer,
+        "authorization_response_iss_parameter_supported": names_itself,
+        "authorization_endpoint": format!("{issuer}/authorize"),
+        "token_endpoint": format!("{issuer}/token"),
+        "registration_endpoint": format!("{issuer}/register"),
+        "introspection_endpoint": format!("{issuer}/introspect"),
+        "permission_endpoint": format!("{issuer}/permissions"),
+        "resource_registration_endpoint": format!("{issuer}/resources/"),
         "token_endpoint_auth_methods_supported": ["client_secret_basic"],
         "code_challenge_methods_supported": ["S256"],
     })
@@ -201,6 +270,8 @@ pub(super) struct TestSite {
     pub(super) user: Option<&'static str>,
     pub(super) referer: Option<&'static str>,
     pub(super) host: Host,
+    pub(super) clock: ManualClock,
+    pub(super) engine: Engine,
 }
 
 impl TestSite {
@@ -210,36 +281,44 @@ impl TestSite {
     }
 
     pub(super) async fn built(set_up: impl FnOnce(WebBuilder) -> WebBuilder) -> Self {
+        Self::of(|host| host.ams(AmPolicy::Any(settings())), set_up).await
+    }
+
+    /// A site whose host is told more, or otherwise.
+    pub(super) async fn of(
+        tell: impl FnOnce(HostBuilder) -> HostBuilder,
+        set_up: impl FnOnce(WebBuilder) -> WebBuilder,
+    ) -> Self {
         let am = ScriptedAm::default();
-        let setting = AmSetting::new(Issuer::parse(AM).unwrap()).with_name("Example AM");
+        let clock = ManualClock::new(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000));
         let key = SealingKey::generate().unwrap();
         let store = AnyStore::open("sqlite::memory:", key).await.unwrap();
-        let host = Host::builder(store)
+        let builder = Host::builder(store)
             .http(am.http())
             .outbound_http(am.http())
             .outbound(Outbound::new().answers_after(Duration::from_millis(10)))
             .callback_base("https://here.example/uma/callback".parse().unwrap())
-            .ams(AmPolicy::Any(vec![setting]))
             .catalogue(People)
-            .build()
-            .await
-            .unwrap();
+            .clock(Arc::new(clock.clone()));
+        let host = tell(builder).build().await.unwrap();
         let layer = WardenLayer::builder()
             .maps(host.maps())
             .protection(host.protection())
             .guard("/api", Unmapped::Pass)
+            .clock(Arc::new(clock.clone()))
+            .audit(host.access_log(), 100)
             .build()
             .unwrap();
         host.attach(layer.engine().clone());
-        let pages = web::router(host.clone(), ByHeader)
-            .title("Here")
-            .any_am(true);
+        let pages = web::router(host.clone(), ByHeader).title("Here");
         Self {
             router: Router::new().merge(set_up(pages).build().unwrap()),
             am,
             user: Some("alice s1"),
             referer: None,
             host,
+            clock,
+            engine: layer.engine().clone(),
         }
     }
 
@@ -305,10 +384,15 @@ impl TestSite {
 
     /// Sends alice to the AM and gives the callback that she comes back to.
     pub(super) async fn begin_connect(&self, return_to: &str) -> String {
-        let form = [("am", AM), ("return_to", return_to)];
-        let answer = self.post("/uma/connect", &form).await;
+        self.begin_at(AM, "/uma/connect", return_to).await.0
+    }
+
+    /// The same at an AM, to connect or to move; with the challenge of the verifier.
+    pub(super) async fn begin_at(&self, am: &str, path: &str, return_to: &str) -> (String, String) {
+        let form = [("am", am), ("return_to", return_to)];
+        let answer = self.post(path, &form).await;
         let url: url::Url = answer.location().parse().unwrap();
-        assert_eq!(url.origin().ascii_serialization(), AM);
+        assert_eq!(url.origin().ascii_serialization(), am);
         let value = |name: &str| {
             url.query_pairs()
                 .find(|(key, _)| key == name)
@@ -317,13 +401,40 @@ impl TestSite {
         };
         let callback = value("redirect_uri");
         let path = callback.strip_prefix("https://here.example").unwrap();
-        format!("{path}?state={}", value("state"))
+        let callback = format!("{path}?state={}", value("state"));
+        (callback, value("code_challenge"))
     }
 
     pub(super) async fn connect(&self) {
         let callback = self.begin_connect("/").await;
         let answer = self.get(&format!("{callback}&code=c1")).await;
         assert_eq!(answer.location(), "/?notice=connected");
+    }
+
+    /// Somebody asks for a path of the host: without a token, or with one. Gives the status, 0 where it passes.
+    pub(super) async fn ask(&self, uri: &str, token: Option<&str>) -> u16 {
+        let mut request = Request::get(uri);
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let request = request.body(()).unwrap();
+        let verdict = self.engine.judge(&RequestHead::of(&request)).await;
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+        self.host.access_log().flush().await.unwrap();
+        match verdict {
+            tower_warden::Verdict::Refuse(refusal) => refusal.status().as_u16(),
+            _ => 0,
+        }
+    }
+
+    /// The value of a hidden field of a page.
+    pub(super) async fn hidden(&self, page: &str, field: &str) -> String {
+        let answer = self.get(page).await;
+        let before = format!("name=\"{field}\" value=\"");
+        let rest = answer.body.split_once(&before).unwrap().1;
+        rest.split('"').next().unwrap().to_owned()
     }
 
     pub(super) async fn share(&self, uri: &str, name: &str) -> Answer {

@@ -156,10 +156,11 @@ async fn the_list_searches_filters_and_pages() {
     first
         .shows("1 to 50 of 52")
         .shows("href=\"/uma/resources?page=2\"")
-        .shows("Connected since");
+        .shows("Connected since")
+        .shows("Stop sharing everything");
     let second = site.get("/uma/resources?page=2").await;
     second.shows("51 to 52 of 52").hides("rel=\"next\"");
-    assert_eq!(second.body.matches("<li class=\"warden-card\">").count(), 2);
+    assert_eq!(second.body.matches("<th role=\"rowheader\"").count(), 2);
     let found = site.get("/uma/resources?q=ALBUM+51").await;
     found
         .shows("1 to 1 of 1 that fit, 52 in all")
@@ -225,7 +226,16 @@ async fn several_are_stopped_at_once_after_one_question() {
     ask.shows("Address").shows("Album").hides("Rest");
     let form = [("uri", ADDRESS), ("uri", album)];
     let stopped = site.post("/uma/stop-sharing", &form).await;
-    assert_eq!(stopped.location(), "/uma/resources?notice=stopped-several");
+    let back = stopped.location().to_owned();
+    assert!(
+        back.starts_with("/uma/resources?notice=stopped-several&again="),
+        "{back}"
+    );
+    site.get(&back)
+        .await
+        .shows("They are no longer shared.")
+        .shows("id=\"undo\"")
+        .shows("name=\"return_to\" value=\"/uma/resources\"");
     let (_, json) = site.get_json("/uma/resources").await;
     assert_eq!(
         (json.as_array().unwrap().len(), &json[0]["name"]),

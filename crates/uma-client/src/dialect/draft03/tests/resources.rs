@@ -29,6 +29,8 @@ async fn the_host_chooses_the_id() {
         .await
         .unwrap();
     assert_eq!(made.id, id("a/b ü"));
+    assert_eq!(am.chosen_id("a/b ü"), Some(made.id.clone()));
+    assert_eq!(am.chosen_id(""), None);
     assert_eq!(made.revision.as_deref(), Some("\"1\""));
     assert_eq!(made.policy_uri, None);
     let seen = script.last();
