@@ -43,11 +43,23 @@ fn tracks_statements(program: &str) -> bool {
 }
 
 impl Pooler {
-    /// None where there is no PgBouncer.
+    /// Set up as the book says; none where there is no PgBouncer.
     pub(crate) async fn before(server: &Server) -> Option<Self> {
+        Self::start(server, true).await
+    }
+
+    /// As it comes, or came in earlier versions.
+    pub(crate) async fn careless_before(server: &Server) -> Option<Self> {
+        Self::start(server, false).await
+    }
+
+    async fn start(server: &Server, careful: bool) -> Option<Self> {
         let Some(program) = program() else {
-            let wanted = std::env::var("WARDEN_POSTGRES").is_ok_and(|wanted| wanted == "1");
-            assert!(!wanted, "WARDEN_POSTGRES=1, and there is no PgBouncer here");
+            let wanted = std::env::var("WARDEN_PGBOUNCER").is_ok_and(|wanted| wanted == "1");
+            assert!(
+                !wanted,
+                "WARDEN_PGBOUNCER=1, and there is no PgBouncer here"
+            );
             let _ = writeln!(
                 std::io::stderr(),
                 "!! SKIPPED: the test behind PgBouncer, since there is none here"
@@ -61,13 +73,14 @@ impl Pooler {
         let users = folder.path().join("users");
         let (user, password) = (server.url.username(), server.url.password().unwrap_or(""));
         std::fs::write(&users, format!("\"{user}\" \"{password}\"\n")).unwrap();
-        let (statements, query) = if tracks_statements(program) {
-            ("max_prepared_statements = 200", "")
-        } else {
-            (
+        let (statements, query) = match (tracks_statements(program), careful) {
+            (true, true) => ("max_prepared_statements = 200", ""),
+            (true, false) => ("max_prepared_statements = 0", ""),
+            (false, true) => (
                 "server_reset_query = DISCARD ALL\nserver_reset_query_always = 1",
                 "statement-cache-capacity=0",
-            )
+            ),
+            (false, false) => ("", ""),
         };
         let config = folder.path().join("pgbouncer.ini");
         let text = format!(

@@ -15,16 +15,14 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// Brings the schema up to date. Where it is, nothing is written, and no right to make tables is needed.
 pub(super) async fn bring_up_to_date(options: &PgConnectOptions) -> Result<(), Error> {
     let mut connection = connect(options).await?;
-    let encoding: String = sqlx::query_scalar("SHOW server_encoding")
-        .fetch_one(&mut *connection.begin().await.or_store()?)
-        .await
-        .or_store()?;
+    let encoding = encoding_of(&mut connection).await.or_store()?;
     if !matches!(encoding.as_str(), "UTF8" | "utf8") {
         return Err(Error::new(
             ErrorKind::Config,
             format!("the database is encoded in {encoding}; make it with ENCODING 'UTF8'"),
         ));
     }
+    look_for_poolers(options).await?;
     let migrator = migrator();
     if !is_up_to_date(&mut connection, &migrator).await? {
         alone(&mut connection, async || {
@@ -36,6 +34,28 @@ pub(super) async fn bring_up_to_date(options: &PgConnectOptions) -> Result<(), E
         .await?;
     }
     connection.close().await.or_store()
+}
+
+/// By a statement that is prepared.
+async fn encoding_of(connection: &mut PgConnection) -> Result<String, sqlx::Error> {
+    sqlx::query_scalar("SHOW server_encoding")
+        .fetch_one(&mut *connection.begin().await?)
+        .await
+}
+
+/// Refuses a pooler that hands a server's connection on together with what was prepared on it: two nodes give different
+/// statements the same names, and one could run the other's. Such a pooler lets a second connection meet what the first has
+/// prepared.
+async fn look_for_poolers(options: &PgConnectOptions) -> Result<(), Error> {
+    let mut second = connect(options).await?;
+    match encoding_of(&mut second).await {
+        Err(error) if has_code(&error, &["42P05"]) => Err(Error::new(
+            ErrorKind::Config,
+            "the pooler before the database mixes up prepared statements; set it up as \"Running many nodes\" says under PgBouncer",
+        )),
+        Err(error) => Err(error).or_store(),
+        Ok(_) => second.close().await.or_store(),
+    }
 }
 
 pub(super) fn migrator() -> Migrator {

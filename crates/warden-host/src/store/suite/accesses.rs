@@ -90,7 +90,10 @@ pub(crate) async fn accesses_that_are_alike_are_counted(store: &impl Store) {
     (three.first, three.times) = (7210, 3);
     store.accesses_kept(&[three], 10, 0).await.unwrap();
     let one = access(&alice(), map, 7250, "/a", false);
-    store.accesses_kept(std::slice::from_ref(&one), 10, 0).await.unwrap();
+    store
+        .accesses_kept(std::slice::from_ref(&one), 10, 0)
+        .await
+        .unwrap();
     let mut other = one.clone();
     other.app = "another".into();
     let next_hour = access(&alice(), map, 10_900, "/a", false);
