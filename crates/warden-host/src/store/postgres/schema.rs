@@ -15,14 +15,17 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// Brings the schema up to date. Where it is, nothing is written, and no right to make tables is needed.
 pub(super) async fn bring_up_to_date(options: &PgConnectOptions) -> Result<(), Error> {
     let mut connection = connect(options).await?;
-    let encoding = encoding_of(&mut connection).await.or_store()?;
+    let encoding = encoding_of(&mut connection).await?;
     if !matches!(encoding.as_str(), "UTF8" | "utf8") {
         return Err(Error::new(
             ErrorKind::Config,
             format!("the database is encoded in {encoding}; make it with ENCODING 'UTF8'"),
         ));
     }
-    look_for_poolers(options).await?;
+    // Once more, on a connection that a pooler may have taken from the first.
+    let mut second = connect(options).await?;
+    encoding_of(&mut second).await?;
+    second.close().await.or_store()?;
     let migrator = migrator();
     if !is_up_to_date(&mut connection, &migrator).await? {
         alone(&mut connection, async || {
@@ -36,25 +39,24 @@ pub(super) async fn bring_up_to_date(options: &PgConnectOptions) -> Result<(), E
     connection.close().await.or_store()
 }
 
-/// By a statement that is prepared.
-async fn encoding_of(connection: &mut PgConnection) -> Result<String, sqlx::Error> {
-    sqlx::query_scalar("SHOW server_encoding")
-        .fetch_one(&mut *connection.begin().await?)
-        .await
-}
-
-/// Refuses a pooler that hands a server's connection on together with what was prepared on it: two nodes give different
-/// statements the same names, and one could run the other's. Such a pooler lets a second connection meet what the first has
-/// prepared.
-async fn look_for_poolers(options: &PgConnectOptions) -> Result<(), Error> {
-    let mut second = connect(options).await?;
-    match encoding_of(&mut second).await {
+/// By a statement that is prepared. That of another connection under the same name tells of a pooler that hands a server's
+/// connection on together with what was prepared on it: one node could run another's statement.
+async fn encoding_of(connection: &mut PgConnection) -> Result<String, Error> {
+    let encoding = async {
+        let mut tx = connection.begin().await?;
+        let encoding = sqlx::query_scalar("SHOW server_encoding")
+            .fetch_one(&mut *tx)
+            .await?;
+        // Not merely dropped: a pooler is to have its connection back.
+        tx.rollback().await?;
+        Ok(encoding)
+    };
+    match encoding.await {
         Err(error) if has_code(&error, &["42P05"]) => Err(Error::new(
             ErrorKind::Config,
             "the pooler before the database mixes up prepared statements; set it up as \"Running many nodes\" says under PgBouncer",
         )),
-        Err(error) => Err(error).or_store(),
-        Ok(_) => second.close().await.or_store(),
+        encoding => encoding.or_store(),
     }
 }
 
