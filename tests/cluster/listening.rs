@@ -13,7 +13,7 @@ use crate::nodes::{Cluster, POLLED, Setup, challenged, done, let_in, own, refuse
 use crate::person::{ALBUM, PHOTO};
 use crate::pooler::Pooler;
 use crate::postgres::Server;
-use crate::proxy::Way;
+use crate::proxy::{Proxy, Way};
 use crate::wire::Wire;
 
 fn alice() -> OwnerId {
@@ -134,7 +134,7 @@ async fn l_04_behind_a_pooler_in_transaction_mode_nodes_go_on_by_asking() {
     };
     let setup = Setup {
         by: Some(pooler.port),
-        query: "pooled=true",
+        query: pooler.query,
         ..Setup::default()
     };
     let cluster = Cluster::on(&server, setup).await;
@@ -154,9 +154,25 @@ async fn l_04_behind_a_pooler_in_transaction_mode_nodes_go_on_by_asking() {
     }
     for node in &cluster.nodes {
         let log = node.host.log();
+        assert!(log.contains("poll only"), "{log}");
         assert!(!log.contains("can't be followed"), "{log}");
         assert!(!log.contains("prepared statement"), "{log}");
     }
+}
+
+#[tokio::test]
+async fn l_04_a_pooler_that_mixes_up_prepared_statements_is_refused() {
+    let Some(server) = Server::shared().await else {
+        return;
+    };
+    let Some(pooler) = Pooler::careless_before(&server).await else {
+        return;
+    };
+    let cluster = Cluster::on(&server, Setup::default()).await;
+    let way = Proxy::to(pooler.port).await;
+    let (code, log) = cluster.fails_to_start(&way).await;
+    assert_eq!(code, Some(1), "{log}");
+    assert!(log.contains("PgBouncer"), "{log}");
 }
 
 #[tokio::test]

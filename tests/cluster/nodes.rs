@@ -3,8 +3,10 @@
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use tokio::net::TcpListener;
 use tokio::process::Command;
-use tower_warden::{CanonicalPath, OwnerId};
+use tokio::task::JoinHandle;
+use tower_warden::{CanonicalPath, OwnerId, Unmapped, WardenLayer};
 use uma_client::{AmProfile, Issuer};
 use url::Url;
 use warden_host::{AmPolicy, AmSetting, AnyStore, BoxError, Catalogue, Host, SealingKey};
@@ -88,6 +90,10 @@ impl Cluster {
             keys: TempDir::new().unwrap(),
             callback: String::new(),
         };
+        if this.setup.by.is_some() {
+            // A schema is brought up to date on a direct way.
+            drop(this.store_at(&this.database.url).await);
+        }
         for _ in 0..this.setup.nodes {
             let node = this.node().await;
             this.nodes.push(node);
@@ -111,6 +117,21 @@ impl Cluster {
         let all = self.arguments(way);
         let all: Vec<&str> = all.iter().map(String::as_str).collect();
         HostOne::start_logging(folder, &all, self.setup.log).await
+    }
+
+    /// Starts a node that won't be ready before its way is; and the address that it listens on.
+    pub(crate) async fn starting(&self, way: &Proxy) -> (String, JoinHandle<HostOne>) {
+        let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = free.local_addr().unwrap().to_string();
+        drop(free);
+        let mut all = self.arguments(way);
+        all[2].clone_from(&address);
+        let log = self.setup.log;
+        let starting = tokio::spawn(async move {
+            let all: Vec<&str> = all.iter().map(String::as_str).collect();
+            HostOne::start_logging(TempDir::new().unwrap(), &all, log).await
+        });
+        (format!("http://{address}"), starting)
     }
 
     /// Runs a node to its end, which is soon; its exit code, and what it said.
@@ -233,18 +254,13 @@ impl Catalogue for People {
 impl Cluster {
     /// One more node, in this process and without sockets, by which an owner does what the pages do not show.
     pub(crate) async fn operator(&self) -> Host {
-        self.operator_at(&self.database.url).await
-    }
-
-    pub(crate) async fn operator_at(&self, url: &Url) -> Host {
-        let key = SealingKey::from_file(self.keys.path().join("seal-key")).unwrap();
-        let store = AnyStore::open(url.as_str(), key).await.unwrap();
+        let store = self.store_at(&self.database.url).await;
         let ams = self.ams.iter().map(|am| {
             AmSetting::new(Issuer::parse(&am.issuer).unwrap())
                 .with_profile(AmProfile::uma2())
                 .with_allow_insecure(true)
         });
-        Host::builder(store)
+        let host = Host::builder(store)
             .callback_base(format!("{}/uma/callback", self.callback).parse().unwrap())
             .client_name("Host One")
             .own_label("host-one")
@@ -253,7 +269,21 @@ impl Cluster {
             .background_rate(10_000)
             .build()
             .await
-            .unwrap()
+            .unwrap();
+        let layer = WardenLayer::builder()
+            .maps(host.maps())
+            .protection(host.protection())
+            .guard("/api", Unmapped::Pass)
+            .outermost()
+            .build()
+            .unwrap();
+        host.attach(layer.engine().clone());
+        host
+    }
+
+    async fn store_at(&self, url: &Url) -> AnyStore {
+        let key = SealingKey::from_file(self.keys.path().join("seal-key")).unwrap();
+        AnyStore::open(url.as_str(), key).await.unwrap()
     }
 }
 

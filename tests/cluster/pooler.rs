@@ -13,6 +13,8 @@ use crate::postgres::Server;
 #[derive(Debug)]
 pub(crate) struct Pooler {
     pub(crate) port: u16,
+    /// What the URL of a database behind it has to say.
+    pub(crate) query: &'static str,
     _child: Child,
     _folder: TempDir,
 }
@@ -27,12 +29,37 @@ fn program() -> Option<&'static str> {
     .find(|path| std::path::Path::new(path).exists())
 }
 
+/// Whether it keeps track of prepared statements, as from version 1.21 on.
+fn tracks_statements(program: &str) -> bool {
+    let output = std::process::Command::new(program)
+        .arg("--version")
+        .output();
+    let text = String::from_utf8(output.unwrap().stdout).unwrap();
+    let version = text.split_whitespace().nth(1).unwrap_or_default();
+    let mut numbers = version
+        .split('.')
+        .map(|number| number.parse::<u32>().unwrap_or(0));
+    (numbers.next(), numbers.next()) >= (Some(1), Some(21))
+}
+
 impl Pooler {
-    /// None where there is no PgBouncer.
+    /// Set up as the book says; none where there is no PgBouncer.
     pub(crate) async fn before(server: &Server) -> Option<Self> {
+        Self::start(server, true).await
+    }
+
+    /// As it comes, or came in earlier versions.
+    pub(crate) async fn careless_before(server: &Server) -> Option<Self> {
+        Self::start(server, false).await
+    }
+
+    async fn start(server: &Server, careful: bool) -> Option<Self> {
         let Some(program) = program() else {
-            let wanted = std::env::var("WARDEN_POSTGRES").is_ok_and(|wanted| wanted == "1");
-            assert!(!wanted, "WARDEN_POSTGRES=1, and there is no PgBouncer here");
+            let wanted = std::env::var("WARDEN_PGBOUNCER").is_ok_and(|wanted| wanted == "1");
+            assert!(
+                !wanted,
+                "WARDEN_PGBOUNCER=1, and there is no PgBouncer here"
+            );
             let _ = writeln!(
                 std::io::stderr(),
                 "!! SKIPPED: the test behind PgBouncer, since there is none here"
@@ -46,11 +73,20 @@ impl Pooler {
         let users = folder.path().join("users");
         let (user, password) = (server.url.username(), server.url.password().unwrap_or(""));
         std::fs::write(&users, format!("\"{user}\" \"{password}\"\n")).unwrap();
+        let (statements, query) = match (tracks_statements(program), careful) {
+            (true, true) => ("max_prepared_statements = 200", ""),
+            (true, false) => ("max_prepared_statements = 0", ""),
+            (false, true) => (
+                "server_reset_query = DISCARD ALL\nserver_reset_query_always = 1",
+                "statement-cache-capacity=0",
+            ),
+            (false, false) => ("", ""),
+        };
         let config = folder.path().join("pgbouncer.ini");
         let text = format!(
             "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
              unix_socket_dir =\nauth_type = trust\nauth_file = {}\npool_mode = transaction\nmax_client_conn = 500\n\
-             default_pool_size = 4\n",
+             default_pool_size = 6\n{statements}\n",
             server.port(),
             users.display()
         );
@@ -83,6 +119,7 @@ impl Pooler {
             if TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
                 return Some(Self {
                     port,
+                    query,
                     _child: child,
                     _folder: folder,
                 });

@@ -211,7 +211,7 @@ impl Shared {
             Held::Snapshot(index) => {
                 let all = in_time(ALL_LIMIT, self.store.changes_since(0)).await?;
                 let ams = EnforcedAms::of(&all.maps, &self.store, &self.ams).await?;
-                let maps = all.maps.iter().filter_map(|record| ams.map(record));
+                let maps = given_up(all.maps).filter_map(|record| ams.map(&record));
                 index.store(Arc::new(MapIndex::default().changed([], maps)));
                 self.applied.store(all.epoch, Ordering::SeqCst);
                 all.epoch
@@ -273,6 +273,18 @@ impl Shared {
             purger.purge(purge);
         }
     }
+}
+
+/// The items of a list, from its end, and meanwhile their memory: there may be a million, and each becomes something else.
+fn given_up<T>(mut items: Vec<T>) -> impl Iterator<Item = T> {
+    const AT_ONCE: usize = 0x10000;
+    std::iter::from_fn(move || {
+        let item = items.pop();
+        if items.len().is_multiple_of(AT_ONCE) {
+            items.shrink_to_fit();
+        }
+        item
+    })
 }
 
 /// Whose cached answers are to count no more when maps have changed: each map's, or more where that would be many.

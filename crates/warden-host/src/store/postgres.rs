@@ -143,14 +143,10 @@ impl PostgresStore {
         self.pool.begin_with(BEGIN).await.or_store()
     }
 
-    /// Begins a transaction that only reads, all of it as of one moment.
+    /// Begins a transaction that only reads, all of it as of one moment. Single statements stand in one, too: a pooler in
+    /// transaction mode may otherwise run a statement on another connection than it was prepared on.
     async fn begin_read(&self) -> Result<Transaction<'static, Postgres>, Error> {
         self.pool.begin_with(BEGIN_READ).await.or_store()
-    }
-
-    /// Where single statements read.
-    fn reader(&self) -> &PgPool {
-        &self.pool
     }
 
     /// Gives a step up when its time is over: the server may say nothing at all.

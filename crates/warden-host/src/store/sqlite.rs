@@ -146,11 +146,6 @@ impl SqliteStore {
         self.reader.begin().await.or_store()
     }
 
-    /// Where single statements read.
-    fn reader(&self) -> &SqlitePool {
-        &self.reader
-    }
-
     /// The step as it is: it waits for nobody but this process and its disk.
     async fn in_time<T>(&self, step: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         step.await

@@ -15,16 +15,17 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// Brings the schema up to date. Where it is, nothing is written, and no right to make tables is needed.
 pub(super) async fn bring_up_to_date(options: &PgConnectOptions) -> Result<(), Error> {
     let mut connection = connect(options).await?;
-    let encoding: String = sqlx::query_scalar("SHOW server_encoding")
-        .fetch_one(&mut connection)
-        .await
-        .or_store()?;
+    let encoding = encoding_of(&mut connection).await?;
     if !matches!(encoding.as_str(), "UTF8" | "utf8") {
         return Err(Error::new(
             ErrorKind::Config,
             format!("the database is encoded in {encoding}; make it with ENCODING 'UTF8'"),
         ));
     }
+    // Once more, on a connection that a pooler may have taken from the first.
+    let mut second = connect(options).await?;
+    encoding_of(&mut second).await?;
+    second.close().await.or_store()?;
     let migrator = migrator();
     if !is_up_to_date(&mut connection, &migrator).await? {
         alone(&mut connection, async || {
@@ -36,6 +37,27 @@ pub(super) async fn bring_up_to_date(options: &PgConnectOptions) -> Result<(), E
         .await?;
     }
     connection.close().await.or_store()
+}
+
+/// By a statement that is prepared. That of another connection under the same name tells of a pooler that hands a server's
+/// connection on together with what was prepared on it: one node could run another's statement.
+async fn encoding_of(connection: &mut PgConnection) -> Result<String, Error> {
+    let encoding = async {
+        let mut tx = connection.begin().await?;
+        let encoding = sqlx::query_scalar("SHOW server_encoding")
+            .fetch_one(&mut *tx)
+            .await?;
+        // Not merely dropped: a pooler is to have its connection back.
+        tx.rollback().await?;
+        Ok(encoding)
+    };
+    match encoding.await {
+        Err(error) if has_code(&error, &["42P05"]) => Err(Error::new(
+            ErrorKind::Config,
+            "the pooler before the database mixes up prepared statements; set it up as \"Running many nodes\" says under PgBouncer",
+        )),
+        encoding => encoding.or_store(),
+    }
 }
 
 pub(super) fn migrator() -> Migrator {
@@ -56,7 +78,7 @@ async fn connect(options: &PgConnectOptions) -> Result<PgConnection, Error> {
 async fn is_up_to_date(connection: &mut PgConnection, migrator: &Migrator) -> Result<bool, Error> {
     let applied: Result<Vec<(i64, Vec<u8>, bool)>, sqlx::Error> =
         sqlx::query_as("SELECT version, checksum, success FROM warden_migrations ORDER BY version")
-            .fetch_all(connection)
+            .fetch_all(&mut *connection.begin().await.or_store()?)
             .await;
     let applied = match applied {
         Ok(applied) => applied,

@@ -67,7 +67,7 @@ pub(super) async fn am(store: &Backend, issuer: &Issuer) -> Result<Option<AmReco
     let raw: Option<RawAm> = sqlx::query_as(SELECT)
         .bind(&key)
         .bind(issuer.as_str())
-        .fetch_optional(store.reader())
+        .fetch_optional(&mut *store.begin_read().await?)
         .await
         .or_store()?;
     raw.map(|raw| record(store, issuer, &key, raw)).transpose()

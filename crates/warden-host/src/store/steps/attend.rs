@@ -35,7 +35,7 @@ pub(super) async fn attention_due(
     )
     .bind(now)
     .bind(i64::from(limit))
-    .fetch_all(store.reader())
+    .fetch_all(&mut *store.begin_read().await?)
     .await
     .or_store()?;
     Ok(rows

@@ -292,7 +292,7 @@ pub(super) async fn connection(
          JOIN warden_am AS a ON a.am_key = o.am_key WHERE o.owner = $1",
     )
     .bind(owner.as_str())
-    .fetch_optional(store.reader())
+    .fetch_optional(&mut *store.begin_read().await?)
     .await
     .or_store()?;
     let Some(raw) = raw else {

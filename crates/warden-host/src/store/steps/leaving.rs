@@ -135,7 +135,7 @@ pub(super) async fn leftovers(
          JOIN warden_am AS a ON a.am_key = l.am_key GROUP BY a.am_key, a.issuer ORDER BY a.issuer",
     )
     .bind(owner.as_str())
-    .fetch_all(store.reader())
+    .fetch_all(&mut *store.begin_read().await?)
     .await
     .or_store()?;
     Ok(rows

@@ -79,7 +79,7 @@ pub(super) async fn move_of(store: &Backend, owner: &OwnerId) -> Result<Option<M
          JOIN warden_am AS t ON t.am_key = w.to_am WHERE w.owner = $1",
     )
     .bind(owner.as_str())
-    .fetch_optional(store.reader())
+    .fetch_optional(&mut *store.begin_read().await?)
     .await
     .or_store()?;
     let Some(raw) = raw else {
@@ -110,7 +110,7 @@ pub(super) async fn moves_due(
     )
     .bind(now)
     .bind(i64::from(limit))
-    .fetch_all(store.reader())
+    .fetch_all(&mut *store.begin_read().await?)
     .await
     .or_store()?;
     Ok(owners.into_iter().map(OwnerId::new).collect())

@@ -67,7 +67,7 @@ pub(super) async fn node_left(store: &Backend, node: &NodeId) -> Result<(), Erro
 }
 
 pub(super) async fn nodes_behind(store: &Backend, epoch: i64) -> Result<Vec<NodeRecord>, Error> {
-    let mut connection = store.reader().acquire().await.or_store()?;
+    let mut connection = store.begin_read().await?;
     let now = store.lease_now(&mut connection).await?;
     let rows: Vec<(String, i64, i64)> = sqlx::query_as(
         "SELECT node, applied, lease_ends FROM warden_node WHERE lease_ends > $1 AND applied < $2 ORDER BY node",

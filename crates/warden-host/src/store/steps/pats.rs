@@ -134,7 +134,7 @@ pub(super) async fn pat(
     let raw: Option<RawPat> = sqlx::query_as(select_pat!())
         .bind(owner.as_str())
         .bind(am_key(issuer))
-        .fetch_optional(store.reader())
+        .fetch_optional(&mut *store.begin_read().await?)
         .await
         .or_store()?;
     let Some(raw) = raw else {
@@ -225,7 +225,7 @@ pub(super) async fn owner_client(
     )
     .bind(owner.as_str())
     .bind(am_key(issuer))
-    .fetch_optional(store.reader())
+    .fetch_optional(&mut *store.begin_read().await?)
     .await
     .or_store()?;
     let Some((Some(id), Some(auth), sealed)) = raw else {

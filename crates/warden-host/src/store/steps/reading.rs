@@ -1,11 +1,12 @@
 //! What is read.
 
+use sqlx::{Database, Row as _};
 use tower_warden::{MapId, OwnerId, Site};
 use uma_client::{Issuer, ResourceId};
 
 use super::nodes::purge_of;
 use super::rows::at_path;
-use super::{Backend, OrStore as _, texts_in};
+use super::{Backend, Db, OrStore as _, texts_in};
 use crate::Error;
 use crate::am_key::am_key;
 use crate::store::enforced::{RawEnforced, Reader};
@@ -42,16 +43,46 @@ macro_rules! select_enforced {
 
 const EPOCH: &str = "SELECT value FROM warden_epoch WHERE id = 1";
 
-fn enforced(rows: Vec<RawEnforced>) -> Vec<EnforcedRecord> {
-    let mut read = Reader::default();
-    rows.into_iter()
-        .filter_map(|row| read.record(row))
-        .collect()
+/// A row of [`select_enforced`].
+fn raw_enforced(row: &<Db as Database>::Row) -> Result<RawEnforced<'_>, sqlx::Error> {
+    Ok(RawEnforced {
+        id: row.try_get(0)?,
+        site: row.try_get(1)?,
+        path_key: row.try_get(2)?,
+        subtree: row.try_get(3)?,
+        owner: row.try_get(4)?,
+        issuer: row.try_get(5)?,
+        resource_id: row.try_get(6)?,
+        scopes: row.try_get(7)?,
+        state: row.try_get(8)?,
+        withheld: row.try_get(9)?,
+    })
+}
+
+/// Reads rows into records, and gives the id of the last.
+fn read_enforced(
+    read: &mut Reader,
+    rows: &[<Db as Database>::Row],
+    records: &mut Vec<EnforcedRecord>,
+) -> Result<Option<i64>, Error> {
+    let mut last = None;
+    for row in rows {
+        let row = raw_enforced(row).or_store()?;
+        last = Some(row.id);
+        records.extend(read.record(&row));
+    }
+    Ok(last)
+}
+
+fn enforced(rows: &[<Db as Database>::Row]) -> Result<Vec<EnforcedRecord>, Error> {
+    let mut records = Vec::with_capacity(rows.len());
+    read_enforced(&mut Reader::default(), rows, &mut records)?;
+    Ok(records)
 }
 
 pub(super) async fn epoch(store: &Backend) -> Result<i64, Error> {
     sqlx::query_scalar(EPOCH)
-        .fetch_one(store.reader())
+        .fetch_one(&mut *store.begin_read().await?)
         .await
         .or_store()
 }
@@ -72,15 +103,15 @@ pub(super) async fn changes_since(store: &Backend, epoch: i64) -> Result<Changes
     if now == epoch || changes.forgotten {
         return Ok(changes);
     }
-    let rows = sqlx::query_as(select_enforced!(
-        "WHERE m.changed_epoch > $1 AND (m.state <> 'tombstone' OR $1 > 0)"
-    ))
-    .bind(epoch)
-    .fetch_all(&mut *tx)
-    .await
-    .or_store()?;
-    changes.maps = enforced(rows);
-    if epoch > 0 {
+    if epoch == 0 {
+        changes.maps = all_enforced(&mut tx).await?;
+    } else {
+        let rows = sqlx::query(select_enforced!("WHERE m.changed_epoch > $1"))
+            .bind(epoch)
+            .fetch_all(&mut *tx)
+            .await
+            .or_store()?;
+        changes.maps = enforced(&rows)?;
         let purges: Vec<(String, String)> =
             sqlx::query_as("SELECT kind, what FROM warden_purge WHERE epoch > $1 ORDER BY epoch")
                 .bind(epoch)
@@ -90,6 +121,28 @@ pub(super) async fn changes_since(store: &Backend, epoch: i64) -> Result<Changes
         changes.purges = purges.into_iter().map(purge_of).collect();
     }
     Ok(changes)
+}
+
+/// All maps but tombstones, some at a time: as rows they take several times the memory.
+async fn all_enforced(tx: &mut <Db as Database>::Connection) -> Result<Vec<EnforcedRecord>, Error> {
+    const AT_ONCE: i64 = 20_000;
+    let mut read = Reader::default();
+    let mut maps = Vec::new();
+    let mut last = i64::MIN;
+    loop {
+        let rows = sqlx::query(select_enforced!(
+            "WHERE m.id > $1 AND m.state <> 'tombstone' ORDER BY m.id LIMIT $2"
+        ))
+        .bind(last)
+        .bind(AT_ONCE)
+        .fetch_all(&mut *tx)
+        .await
+        .or_store()?;
+        match read_enforced(&mut read, &rows, &mut maps)? {
+            Some(end) => last = end,
+            None => return Ok(maps),
+        }
+    }
 }
 
 pub(super) async fn maps_at(
@@ -102,7 +155,7 @@ pub(super) async fn maps_at(
         .fetch_one(&mut *tx)
         .await
         .or_store()?;
-    let rows = sqlx::query_as(concat!(
+    let rows = sqlx::query(concat!(
         select_enforced!("WHERE m.site = $1 AND m.state <> 'tombstone' AND m.path_key IN "),
         texts_in!("$2")
     ))
@@ -113,7 +166,7 @@ pub(super) async fn maps_at(
     .or_store()?;
     Ok(MapsAt {
         epoch,
-        maps: enforced(rows),
+        maps: enforced(&rows)?,
     })
 }
 
@@ -122,7 +175,7 @@ pub(super) async fn map_at(
     site: &Site,
     path_key: &str,
 ) -> Result<Option<MapRecord>, Error> {
-    let mut connection = store.reader().acquire().await.or_store()?;
+    let mut connection = store.begin_read().await?;
     at_path(&mut connection, site, path_key).await
 }
 
@@ -131,7 +184,7 @@ pub(super) async fn maps_of(store: &Backend, owner: &OwnerId) -> Result<Vec<MapR
         "WHERE m.owner = $1 ORDER BY m.path_key, m.site"
     ))
     .bind(owner.as_str())
-    .fetch_all(store.reader())
+    .fetch_all(&mut *store.begin_read().await?)
     .await
     .or_store()?;
     Ok(records(rows))
@@ -149,7 +202,7 @@ pub(super) async fn ams_due(store: &Backend, now: i64) -> Result<Vec<Issuer>, Er
         ") ORDER BY a.issuer"
     ))
     .bind(now)
-    .fetch_all(store.reader())
+    .fetch_all(&mut *store.begin_read().await?)
     .await
     .or_store()?;
     Ok(issuers
@@ -176,7 +229,7 @@ pub(super) async fn maps_due(
     .bind(am_key(issuer))
     .bind(now)
     .bind(i64::from(limit))
-    .fetch_all(store.reader())
+    .fetch_all(&mut *store.begin_read().await?)
     .await
     .or_store()?;
     let mut maps = records(rows);
@@ -210,7 +263,7 @@ pub(super) async fn orphans_due(
     .bind(am_key(issuer))
     .bind(now)
     .bind(i64::from(limit))
-    .fetch_all(store.reader())
+    .fetch_all(&mut *store.begin_read().await?)
     .await
     .or_store()?;
     Ok(rows
@@ -244,7 +297,7 @@ pub(super) async fn holdings(
     )
     .bind(&key)
     .bind(owner)
-    .fetch_all(store.reader())
+    .fetch_all(&mut *store.begin_read().await?)
     .await
     .or_store()?;
     Ok(rows
@@ -276,7 +329,7 @@ pub(super) async fn sharing_owners(
     )
     .bind(after)
     .bind(i64::from(limit))
-    .fetch_all(store.reader())
+    .fetch_all(&mut *store.begin_read().await?)
     .await
     .or_store()?;
     Ok(owners.into_iter().map(OwnerId::new).collect())
