@@ -87,6 +87,7 @@ async fn f_31_a_store_that_stands_still_for_5_s_is_not_noticed() {
 }
 
 #[tokio::test]
+#[ignore = "takes more than a minute; CI runs it"]
 async fn f_31_a_store_that_stands_still_for_60_s_closes_what_is_governed() {
     let Some((cluster, server)) = on_own_server().await else {
         return;
@@ -167,17 +168,31 @@ async fn f_31_a_node_that_is_cut_off_is_waited_for_until_it_refuses_by_itself() 
 
 #[tokio::test]
 async fn f_30_a_node_without_a_store_lets_nobody_in_until_it_has_one() {
-    let Some(mut cluster) = Cluster::start(Setup::default()).await else {
+    let Some(cluster) = Cluster::start(Setup::default()).await else {
         return;
     };
     let alice = cluster.connected("alice").await;
     let rpt = shared_and_kept(&cluster, &alice).await;
     let way = crate::proxy::Proxy::to(cluster.database.server.port()).await;
     way.set(Way::Cut);
-    let (code, log) = cluster.fails_to_start(&way).await;
-    assert_eq!(code, Some(1), "{log}");
-    assert!(log.contains("storage"), "it says what is missing: {log}");
-    let node = cluster.node().await;
+    let (url, starting) = cluster.starting(&way).await;
+    let mut wire = Wire::to(&url);
+    let begun = Instant::now();
+    let mut refusals = 0;
+    while begun.elapsed() < Duration::from_secs(3) {
+        for rpt in [None, Some(&*rpt)] {
+            if let Some(reply) = wire.get(PHOTO, rpt).await {
+                assert!(unknown(&reply), "{reply:?}");
+                refusals += 1;
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(refusals > 0, "it does not even answer");
+    way.set(Way::Open);
+    let ready = tokio::time::timeout(STEADY, starting).await.unwrap();
+    let host = ready.unwrap();
+    let node = crate::nodes::Node { host, way };
     assert!(let_in(&node.ask(PHOTO, Some(&rpt)).await));
     assert!(challenged(&node.ask(PHOTO, None).await));
 }

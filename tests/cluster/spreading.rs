@@ -259,6 +259,8 @@ async fn two_nodes_that_need_a_pat_renew_it_once() {
     };
     let alice = cluster.connected("alice").await;
     done(&alice.share(&cluster.nodes[0].host, PHOTO).await);
+    // They live on: work that a node had claimed which was killed waits for its lease.
+    let mut living = Vec::new();
     for _ in 0..3 {
         // Nodes that have just come read what the store holds: a PAT that is about to end.
         cluster
@@ -278,6 +280,7 @@ async fn two_nodes_that_need_a_pat_renew_it_once() {
         assert_eq!(counted.into_inner(), 4);
         // The next round would fail if what the AM rotated were lost.
         assert_eq!(script.calls(Endpoint::Token), 1);
+        living.push(fresh);
     }
 }
 
