@@ -19,7 +19,10 @@ use bytes::Bytes;
 use http::{Method, Request, Response};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
-use tower_warden::{CanonicalPath, Lookup, OwnerId, Resolution, ResourceMaps as _, Site, Target};
+use tower_warden::{
+    CanonicalPath, Lookup, OwnerId, Resolution, ResourceMaps as _, Site, Target, Unmapped,
+    WardenLayer,
+};
 use uma_client::{Http, Issuer, TransportError};
 use warden_host::{
     AmPolicy, AmSetting, AnyStore, BoxError, Catalogue, Host, MapsMode, PatStrategy, ReturnPath,
@@ -82,7 +85,7 @@ async fn node(url: &str, mode: MapsMode) -> Host {
     let key = SealingKey::from_bytes(&[7; 32]).unwrap();
     let store = AnyStore::open(url, key).await.unwrap();
     let setting = AmSetting::new(Issuer::parse(AM).unwrap()).with_pat(PatStrategy::HostCredentials);
-    Host::builder(store)
+    let host = Host::builder(store)
         .http(am())
         .callback_base("https://host.example/uma/callback".parse().unwrap())
         .ams(AmPolicy::Only(vec![setting]))
@@ -91,7 +94,15 @@ async fn node(url: &str, mode: MapsMode) -> Host {
         .maps(mode)
         .build()
         .await
-        .unwrap()
+        .unwrap();
+    let layer = WardenLayer::builder()
+        .maps(host.maps())
+        .protection(host.protection())
+        .guard("/people", Unmapped::Pass)
+        .build()
+        .unwrap();
+    host.attach(layer.engine().clone());
+    host
 }
 
 async fn run(url: &str, sql: &str) {
@@ -246,26 +257,30 @@ async fn spreading(url: &str, maps: u64) {
     for number in 0..2000_u64 {
         due.tick().await;
         let (one, other, owner) = (one.clone(), other.clone(), owner.clone());
+        // Each is a path of its own, so that none hides another.
+        let shares = number >= 100;
+        let path = if shares {
+            format!("/people/person0/new/{number}")
+        } else {
+            path_of(number)
+        };
         waiting.push(tokio::spawn(async move {
-            // Every one is a path of its own, so that none hides another: the shares of many owners that end.
-            let path = path_of(number % 100);
             let begun = Instant::now();
-            let stops = number < 100;
-            if !stops {
-                let path = format!("/people/person0/new/{number}");
-                let new = ShareRequest::new(path.clone(), "New");
-                // The commit that protects is the first of two; the call goes on to the AM.
-                let _ = one.share(&owner, new).await;
-                while !looks_up(&other, &path) {
-                    tokio::time::sleep(Duration::from_micros(500)).await;
+            let called = path.clone();
+            let call = tokio::spawn(async move {
+                if shares {
+                    let new = ShareRequest::new(called, "New");
+                    one.share(&owner, new).await.map(|_| ())
+                } else {
+                    one.stop_sharing(&owner, &called).await.map(|_| ())
                 }
-                return begun.elapsed();
+            });
+            while looks_up(&other, &path) != shares {
+                tokio::time::sleep(Duration::from_millis(1)).await;
             }
-            one.stop_sharing(&owner, &path).await.unwrap();
-            while looks_up(&other, &path) {
-                tokio::time::sleep(Duration::from_micros(500)).await;
-            }
-            begun.elapsed()
+            let took = begun.elapsed();
+            call.await.unwrap().unwrap();
+            took
         }));
     }
     let begun = Instant::now();
