@@ -103,7 +103,7 @@ impl Cluster {
 
     /// One more node.
     pub(crate) async fn node(&mut self) -> Node {
-        let port = self.setup.by.unwrap_or(self.database.server.port());
+        let port = self.setup.by.unwrap_or_else(|| self.database.server.port());
         let way = Proxy::to(port).await;
         let host = self.host(&way, TempDir::new().unwrap()).await;
         if self.callback.is_empty() {

@@ -178,7 +178,7 @@ async fn i1_no_answer_that_the_model_forbids_in_200_000_requests_under_faults() 
     stop.store(true, Ordering::SeqCst);
     let mut did = owners::Did::default();
     for owner in owners {
-        did.add(owner.await.unwrap());
+        did.add(&owner.await.unwrap());
     }
     let mut all = Seen::default();
     for client in clients {

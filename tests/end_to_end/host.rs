@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+#[allow(dead_code, reason = "for tests of several nodes")]
 const LOG: &str = "host-one.log";
 
 pub(crate) struct HostOne {

@@ -31,7 +31,7 @@ pub(crate) struct Did {
 }
 
 impl Did {
-    pub(crate) fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         self.shared += other.shared;
         self.spreading += other.spreading;
         self.not_shared += other.not_shared;

@@ -103,7 +103,7 @@ pub(super) async fn changes_since(store: &Backend, epoch: i64) -> Result<Changes
     if now == epoch || changes.forgotten {
         return Ok(changes);
     }
-    if epoch == 0 {
+    if epoch <= 0 {
         changes.maps = all_enforced(&mut tx).await?;
     } else {
         let rows = sqlx::query(select_enforced!("WHERE m.changed_epoch > $1"))

@@ -95,7 +95,7 @@ async fn steps_that_are_cut_off_leave_no_transaction_open() {
         let seen: Option<i64> =
             sqlx::query_scalar("SELECT changed_epoch FROM warden_resource_map WHERE path_key = $1")
                 .bind(&path)
-                .fetch_optional(store.reader())
+                .fetch_optional(&store.pool)
                 .await
                 .unwrap();
         assert_eq!(seen, Some(map.changed_epoch), "after {cut:?}");
