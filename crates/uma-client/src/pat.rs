@@ -153,7 +153,9 @@ pub enum PatGrant {
 pub trait PatStore: Send + Sync + 'static {
     /// What is there now; another node may have changed it.
     fn load(&self) -> impl Future<Output = Result<PatState, Error>> + Send;
-    /// Puts a PAT in the place of whatever is there. It must be durable when this returns: it is used only then.
+    /// Puts a PAT in the place of whatever is there. It must be durable when this returns: it is used only then. With an error
+    /// of the kind [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) a store says that there is one of a later consent: that
+    /// is then loaded, and this one forgotten. After any other error it is tried again.
     fn save(&self, pat: &StoredPat) -> impl Future<Output = Result<(), Error>> + Send;
     /// Notes that the owner has to consent again.
     fn needs_consent(&self) -> impl Future<Output = Result<(), Error>> + Send;

@@ -117,7 +117,10 @@ impl Inner {
     /// If the store can't be read just now, it is tried again in the background until it can: what was committed must
     /// not go unenforced because the caller has given up.
     pub(crate) async fn publish(self: &Arc<Self>) -> Result<(), Error> {
-        let published = self.maps.shared.refresh().await;
+        let mut published = self.maps.shared.refresh().await;
+        if published.is_ok() {
+            published = self.note_applied().await;
+        }
         if published.is_err() && !self.publishing.swap(true, Ordering::SeqCst) {
             let inner = Arc::clone(self);
             tokio::spawn(async move {

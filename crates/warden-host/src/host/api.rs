@@ -21,12 +21,11 @@ impl Host {
     }
 
     /// Connects an owner to an AM with a client that the owner made there for this host
-    /// ([`PatStrategy::OwnerCredentials`](crate::PatStrategy::OwnerCredentials)). An owner who shares through another AM
-    /// moves.
+    /// ([`PatStrategy::OwnerCredentials`](crate::PatStrategy::OwnerCredentials)).
     ///
     /// # Errors
     ///
-    /// As for [`Host::begin_connect`] and [`Host::begin_move`].
+    /// As for [`Host::begin_connect`].
     pub async fn connect_with(
         &self,
         owner: &OwnerId,
@@ -34,7 +33,30 @@ impl Host {
         client: ClientCredentials,
     ) -> Result<(), Error> {
         let (host, owner, am) = (self.clone(), owner.clone(), am.to_owned());
-        carried_through(async move { host.connect_by_client(&owner, &am, client).await }).await
+        carried_through(async move {
+            host.connect_by_client(&owner, &am, client, Purpose::Connect)
+                .await
+        })
+        .await
+    }
+
+    /// As [`Host::connect_with`], to move all that the owner shares to that AM, as [`Host::begin_move`] does.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Host::begin_move`].
+    pub async fn begin_move_with(
+        &self,
+        owner: &OwnerId,
+        am: &str,
+        client: ClientCredentials,
+    ) -> Result<(), Error> {
+        let (host, owner, am) = (self.clone(), owner.clone(), am.to_owned());
+        carried_through(async move {
+            host.connect_by_client(&owner, &am, client, Purpose::Move)
+                .await
+        })
+        .await
     }
 
     /// Disconnects an owner from the AM that is the owner's. When this returns, what this host held is wiped and all that

@@ -160,6 +160,7 @@ impl Host {
         owner: &OwnerId,
         am: &str,
         client: ClientCredentials,
+        purpose: Purpose,
     ) -> Result<(), Error> {
         let setting = self.inner.ams.choose(am)?;
         if setting.pat != PatStrategy::OwnerCredentials {
@@ -169,15 +170,7 @@ impl Host {
             )
             .at("am"));
         }
-        let moving = self.inner.store.connection(owner).await?;
-        let purpose = match self.refuse_elsewhere(owner, &setting.issuer).await {
-            Ok(()) => Purpose::Connect,
-            Err(_) if moving.is_some() => {
-                self.refuse_move(owner, &setting.issuer).await?;
-                Purpose::Move
-            }
-            Err(error) => return Err(error),
-        };
+        self.refuse_chosen(owner, &setting.issuer, purpose).await?;
         let am = self.inner.am_for_connect(setting).await?;
         // It is tried before it is kept.
         am.client

@@ -153,6 +153,15 @@ impl Inner {
         Ok(lost)
     }
 
+    /// Tells the store what this node has applied, if nothing else does so at once: were that lost with the store's last
+    /// moments, the store's memory of this node tells.
+    pub(crate) async fn note_applied(&self) -> Result<(), Error> {
+        if self.node.wake == Wake::Notify || self.node.left.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        self.follow_once(false).await
+    }
+
     /// How this node stands.
     pub(crate) fn status(&self) -> NodeStatus {
         let maps = &self.maps.shared;

@@ -228,8 +228,8 @@ impl PatStore for StoredPats {
         if saved {
             Ok(())
         } else {
-            Err(Error::store(
-                "saving a PAT",
+            Err(Error::new(
+                ErrorKind::Conflict,
                 "the owner has consented anew meanwhile",
             ))
         }

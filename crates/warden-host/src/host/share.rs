@@ -206,26 +206,28 @@ impl Host {
             .paths
             .lock((map.site.clone(), map.path_key.clone()))
             .await;
-        // Another share or a run of the reconciler may have been first.
-        let now = match self.inner.store.map_at(&map.site, &map.path_key).await {
-            Ok(Some(now)) if now.generation == map.generation => now,
-            Ok(_) => return,
-            Err(error) => {
-                tracing::warn!(map = %map.id, error = %error, "a registration at an AM waits to be deleted");
-                return;
-            }
-        };
-        let Ok(am) = self.inner.am(&now.issuer).await else {
-            return;
-        };
         // Another node that is at it just now leaves the rest to the reconciler.
         let Ok(Some(claim)) = self.inner.worker.claim(Work::Map(map.id)).await else {
             return;
         };
-        if let Err(error) = self.settle_one(&am, &now, false).await {
-            tracing::warn!(map = %map.id, error = %error, "a registration at an AM waits to be deleted");
+        // Another share, here or elsewhere, or a run of the reconciler may have been first.
+        match self.inner.store.map_at(&map.site, &map.path_key).await {
+            Ok(Some(now)) if now.generation == map.generation => self.delete_at_am(&now).await,
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(map = %map.id, error = %error, "a registration at an AM waits to be deleted");
+            }
         }
         claim.release().await;
+    }
+
+    async fn delete_at_am(&self, map: &MapRecord) {
+        let Ok(am) = self.inner.am(&map.issuer).await else {
+            return;
+        };
+        if let Err(error) = self.settle_one(&am, map, false).await {
+            tracing::warn!(map = %map.id, error = %error, "a registration at an AM waits to be deleted");
+        }
     }
 }
 

@@ -325,8 +325,15 @@ async fn by_client(
         }
     };
     let client = ClientCredentials::basic(form.client_id.as_str(), secret);
-    match pages.host().connect_with(owner, issuer, client).await {
+    let connected = match aim {
+        Aim::Connect => pages.host().connect_with(owner, issuer, client).await,
+        Aim::Move => pages.host().begin_move_with(owner, issuer, client).await,
+    };
+    match connected {
         Ok(()) => see_other(&arrived(pages, owner, back).await),
+        Err(error) if error.kind() == ErrorKind::ConnectedElsewhere => {
+            not_begun(pages, visit, owner, form, aim, error).await
+        }
         Err(error) => {
             let failure = Failure::from(error);
             if visit.wants_json || !failure.is_about_the_form() {

@@ -199,7 +199,18 @@ impl Keeper {
             };
             (unsaved, state.generation)
         };
-        self.store.save_boxed(&unsaved).await?;
+        match self.store.save_boxed(&unsaved).await {
+            // What is there counts, and this will never be saved.
+            Err(error) if error.kind() == ErrorKind::Conflict => {
+                let mut state = self.state();
+                if state.generation == generation {
+                    state.unsaved = None;
+                    state.current = None;
+                }
+                return Ok(());
+            }
+            saved => saved?,
+        }
         let mut state = self.state();
         if state.generation == generation {
             state.unsaved = None;

@@ -16,7 +16,10 @@ pub(super) async fn accesses_kept(
 ) -> Result<(), Error> {
     let mut tx = store.write_apart().await?;
     let mut kinds = BTreeSet::new();
-    for access in accesses {
+    // On all nodes in one order, so that two of them don't wait for each other.
+    let mut accesses: Vec<_> = accesses.iter().map(|one| (one.digest(), one)).collect();
+    accesses.sort_by(|(a, one), (b, other)| (&one.owner, a).cmp(&(&other.owner, b)));
+    for (digest, access) in accesses {
         sqlx::query(
             "INSERT INTO warden_access (owner, digest, map, first_at, last_at, times, method, path, allowed, reason, \
              scopes, who, app) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
@@ -25,7 +28,7 @@ pub(super) async fn accesses_kept(
              last_at = CASE WHEN excluded.last_at > warden_access.last_at THEN excluded.last_at ELSE warden_access.last_at END",
         )
         .bind(access.owner.as_str())
-        .bind(access.digest())
+        .bind(digest)
         .bind(access.map.get().cast_signed())
         .bind(access.first)
         .bind(access.last)

@@ -39,7 +39,7 @@ pub(super) fn place<'a>(issuer: &'a Issuer, key: &'a str, column: &'static str) 
 fn record(store: &Backend, issuer: &Issuer, key: &str, raw: RawAm) -> Result<AmRecord, Error> {
     let auth = ClientAuth::from_name(&raw.client_auth).ok_or_else(|| {
         Error::new(
-            ErrorKind::Store,
+            ErrorKind::Config,
             "a stored AM can't be understood; it may be of a later version",
         )
     })?;
