@@ -50,3 +50,45 @@ impl Front {
         self.0.get(at)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant, SystemTime};
+
+    use super::super::Keys;
+    use super::*;
+    use crate::Evidence;
+
+    fn answer(key: AnswerKey) -> Arc<Answer> {
+        Arc::new(Answer {
+            evidence: Evidence::Inactive,
+            key,
+            am: 1,
+            stamp: 1,
+            deadline: Instant::now() + Duration::from_secs(1),
+            deadline_wall: SystemTime::UNIX_EPOCH,
+        })
+    }
+
+    #[test]
+    fn what_was_put_is_found_by_its_key_until_it_is_cleared_or_another_takes_the_slot() {
+        let keys = Keys::random();
+        let front = Front::new();
+        let one = keys.token("one");
+        let mut others = (0..).map(|number: u32| keys.token(&number.to_string()));
+        let rival = others
+            .find(|key| key.half() % SLOTS == one.half() % SLOTS)
+            .unwrap();
+        let found = |key| front.get(key).map(|answer| answer.key);
+        assert_eq!(found(&one), None);
+        front.put(&answer(one));
+        assert_eq!(found(&one), Some(one));
+        assert_eq!(found(&rival), None);
+        front.clear(&rival);
+        assert_eq!(found(&one), Some(one), "another's answer is not cleared");
+        front.put(&answer(rival));
+        assert_eq!((found(&one), found(&rival)), (None, Some(rival)));
+        front.clear(&rival);
+        assert_eq!(found(&rival), None);
+    }
+}

@@ -98,6 +98,14 @@ mod tests {
     }
 
     #[test]
+    fn a_newcomer_counts_among_those_who_share() {
+        let shares = Shares::new(10);
+        assert!(shares.take(1, 10));
+        assert!(!shares.take(2, 10), "not less than the average of two");
+        assert!(shares.take(2, 9));
+    }
+
+    #[test]
     fn what_is_given_back_is_there_again() {
         let shares = Shares::new(10);
         assert!(shares.take(1, 10));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_join::join_all;
 
-use super::MAX_CACHE_TTL;
+use super::{AnswerLimits, Answers, Found, MAX_CACHE_TTL};
 use crate::fake::*;
 use crate::*;
 
@@ -331,4 +331,21 @@ async fn random_tokens_drive_out_none_that_are_confirmed() {
     .await;
     assert!(statuses.iter().all(|status| *status == 200));
     assert_eq!(world.am.verified(), before);
+}
+
+/// It may have landed between the look without the lock and the one with it.
+#[tokio::test]
+async fn who_finds_a_fresh_answer_begins_no_load() {
+    let clock = Arc::new(uma_client::ManualClock::new(
+        std::time::SystemTime::UNIX_EPOCH,
+    ));
+    let answers = Arc::new(Answers::new(AnswerLimits::default(), clock));
+    let requirement = Requirement::of_method(Arc::new(map("/api/mapped")), &http::Method::GET);
+    let requirements: Requirements = requirement.unwrap().into();
+    let key = answers.keys().token("rpt");
+    let Found::Flight(_, Some(departure)) = answers.find(key, &requirements) else {
+        panic!("nobody else asks");
+    };
+    departure.land(Ok(Evidence::Active(ActiveToken::new(vec![]))));
+    assert!(matches!(answers.find(key, &requirements), Found::Answer(_)));
 }
