@@ -106,6 +106,14 @@ mod tests {
     }
 
     #[test]
+    fn who_gives_back_a_part_holds_the_rest() {
+        let shares = Shares::new(10);
+        assert!(shares.take(1, 10));
+        shares.give_back(1, 4);
+        assert_eq!(shares.held(1), (6, 6));
+    }
+
+    #[test]
     fn what_is_given_back_is_there_again() {
         let shares = Shares::new(10);
         assert!(shares.take(1, 10));

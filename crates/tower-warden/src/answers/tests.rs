@@ -349,3 +349,18 @@ async fn who_finds_a_fresh_answer_begins_no_load() {
     departure.land(Ok(Evidence::Active(ActiveToken::new(vec![]))));
     assert!(matches!(answers.find(key, &requirements), Found::Answer(_)));
 }
+
+#[tokio::test]
+async fn the_first_am_that_confirms_a_token_is_its_home() {
+    let clock = Arc::new(uma_client::ManualClock::new(
+        std::time::SystemTime::UNIX_EPOCH,
+    ));
+    let answers = Answers::new(AnswerLimits::default(), clock);
+    let [one, other] = ["https://one.example", "https://other.example"]
+        .map(|issuer| uma_client::Issuer::parse(issuer).unwrap());
+    assert_eq!(answers.witness("rpt", &one), None);
+    answers.is_at_home("rpt", &one);
+    answers.is_at_home("rpt", &other);
+    assert!(answers.witness("rpt", &one).is_some());
+    assert_eq!(answers.witness("rpt", &other), None);
+}
