@@ -4,6 +4,9 @@
 //! token or a resource may have brought about counts by its witness: the token, if the AM has lately confirmed it, or the
 //! owner whose resource it was. Tokens that nobody has vouched for, of which anyone can make as many as he likes, are no
 //! witnesses: they are bounded by the budget for new tokens instead.
+//!
+//! Nor must anyone be able to keep it open: a trial that may have failed for its witness alone leaves the next trial to
+//! others, and it opens anew when several of them have failed so.
 
 use std::time::{Duration, Instant};
 
@@ -21,6 +24,8 @@ pub(super) struct Breaker {
     /// Failures that nobody can have brought about, and those that different witnesses met.
     sides: usize,
     witnesses: Vec<u64>,
+    /// When those whose trial failed may try again.
+    witnesses_until: Option<Instant>,
     open_until: Option<Instant>,
     /// How often it has opened since the AM last answered.
     openings: u32,
@@ -59,9 +64,15 @@ impl Breaker {
     /// Lets a call through, or says when to come again.
     pub(super) fn enter(&mut self, now: Instant, witness: Option<u64>) -> Result<Entry, Duration> {
         let who = witness.map_or(Trial::Stranger, |_| Trial::Witness);
+        if self.witnesses_until.is_some_and(|until| until <= now) {
+            self.forget_witnesses();
+        }
+        let had_a_trial =
+            |until: &Instant| witness.is_some_and(|w| self.witnesses.contains(&w)) && now < *until;
         match self.open_until {
             None => Ok(Entry::Normal),
             Some(until) if now < until => Err(until - now),
+            Some(_) if self.witnesses_until.as_ref().is_some_and(had_a_trial) => Err(FIRST_PAUSE),
             Some(_) => match (self.trial, who) {
                 (None, who) | (Some(Trial::Stranger), who @ Trial::Witness) => {
                     self.trial = Some(who);
@@ -79,6 +90,12 @@ impl Breaker {
             Some(until) if now < until => 2,
             Some(_) => 1,
         }
+    }
+
+    fn forget_witnesses(&mut self) {
+        self.witnesses.clear();
+        self.witnesses_until = None;
+        self.sides = 0;
     }
 
     /// A call ended without saying anything about the AM.
@@ -104,6 +121,11 @@ impl Breaker {
         retry_after: Option<Duration>,
     ) {
         self.leave(entry);
+        let is_trial = matches!(entry, Entry::Trial(_));
+        if self.open_until.is_some() && !is_trial && failure != Failure::Certain {
+            // It was under way when the breaker opened.
+            return;
+        }
         match failure {
             Failure::Certain => self.sides += 1,
             Failure::Perhaps { witness: None } => return,
@@ -118,9 +140,15 @@ impl Breaker {
         }
         self.failures = self.failures.saturating_add(1);
         let is_open = self.open_until.is_some_and(|until| now < until);
-        // A trial was let in by a breaker that had reason to open.
-        let opens = matches!(entry, Entry::Trial(_))
-            || (self.failures >= FAILURES && self.sides >= WITNESSES);
+        let opens = if is_trial {
+            // What let it in had reason to open.
+            failure == Failure::Certain || self.sides >= WITNESSES
+        } else {
+            self.failures >= FAILURES && self.sides >= WITNESSES
+        };
+        if is_trial && !opens && self.witnesses_until.is_none() {
+            self.witnesses_until = now.checked_add(LONGEST_PAUSE);
+        }
         let pause = match retry_after {
             // Said over one token or resource, it may hold for that alone.
             Some(after) if opens || failure == Failure::Certain => {
@@ -131,6 +159,7 @@ impl Breaker {
             None if is_open || !opens => return,
             None => (FIRST_PAUSE * 2_u32.pow(self.openings.min(5))).min(LONGEST_PAUSE),
         };
+        self.forget_witnesses();
         if !is_open {
             self.openings = self.openings.saturating_add(1);
         }
@@ -226,6 +255,46 @@ mod tests {
         breaker.leave(better);
         assert!(breaker.enter(later, None).is_ok());
         assert_eq!(breaker.state(later), 1);
+    }
+
+    #[test]
+    fn no_one_keeps_it_open_alone() {
+        let start = Instant::now();
+        let mut breaker = Breaker::default();
+        breaker.fail(Entry::Normal, start, CERTAIN, Some(FIRST_PAUSE));
+        let later = start + FIRST_PAUSE;
+        let try_as = |breaker: &mut Breaker, now, witness| {
+            let trial = breaker.enter(now, Some(witness))?;
+            breaker.fail(trial, now, met_by(witness), Some(LONGEST_PAUSE));
+            Ok::<(), Duration>(())
+        };
+        try_as(&mut breaker, later, 1).unwrap();
+        // One that was under way is not a side of its own.
+        breaker.fail(Entry::Normal, later, met_by(7), None);
+        assert!(try_as(&mut breaker, later, 1).is_err(), "others come first");
+        assert_eq!(
+            breaker.enter(later, Some(2)),
+            Ok(Entry::Trial(Trial::Witness))
+        );
+        breaker.succeed();
+        assert_eq!(breaker.enter(later, Some(1)), Ok(Entry::Normal));
+
+        breaker.fail(Entry::Normal, start, CERTAIN, Some(FIRST_PAUSE));
+        for witness in [1, 2] {
+            try_as(&mut breaker, later, witness).unwrap();
+        }
+        assert_eq!(breaker.state(later), 1, "not yet");
+        try_as(&mut breaker, later, 3).unwrap();
+        assert_eq!(
+            breaker.state(later),
+            2,
+            "three of them say that it is the AM"
+        );
+        // Who is alone comes again, too.
+        let later = later + LONGEST_PAUSE;
+        try_as(&mut breaker, later, 1).unwrap();
+        assert!(try_as(&mut breaker, later, 1).is_err());
+        assert!(try_as(&mut breaker, later + LONGEST_PAUSE, 1).is_ok());
     }
 
     #[test]
