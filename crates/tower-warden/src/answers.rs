@@ -183,6 +183,9 @@ fn weigh(_: &AnswerKey, answer: &Arc<Answer>) -> u32 {
     let Some(token) = answer.token() else {
         return 1;
     };
+    let names = token.audience.iter().chain(&token.issuer);
+    let names = names.chain(&token.subject).chain(&token.client_id);
+    let names: usize = names.map(|name| name.len() + size_of::<String>()).sum();
     let bytes: usize = token
         .permissions
         .iter()
@@ -192,7 +195,7 @@ fn weigh(_: &AnswerKey, answer: &Arc<Answer>) -> u32 {
             text + permission.resource_id.as_str().len() + 100
         })
         .sum();
-    u32::try_from(1 + bytes / 1024).unwrap_or(u32::MAX)
+    u32::try_from(1 + (names + bytes) / 1024).unwrap_or(u32::MAX)
 }
 
 fn count_eviction(cause: RemovalCause) {

@@ -44,7 +44,8 @@ impl Shares {
         let own = held.by_am.get(&am).copied().unwrap_or(0) + weight;
         let total = held.total + weight;
         let ams = held.by_am.len() as u64 + u64::from(own == weight);
-        if total > self.room && own.saturating_mul(ams) >= total {
+        let is_short = total > self.room;
+        if total > self.capacity() || is_short && own.saturating_mul(ams) >= total {
             return false;
         }
         held.total = total;
@@ -98,11 +99,20 @@ mod tests {
     }
 
     #[test]
-    fn a_newcomer_counts_among_those_who_share() {
-        let shares = Shares::new(10);
-        assert!(shares.take(1, 10));
-        assert!(!shares.take(2, 10), "not less than the average of two");
-        assert!(shares.take(2, 9));
+    fn each_am_counts_once_in_the_average() {
+        let shares = Shares::new(30);
+        assert!(shares.take(1, 20) && shares.take(2, 10));
+        assert!(!shares.take(1, 1), "more than the average of two");
+        assert!(shares.take(2, 1), "less, but more than that of three");
+    }
+
+    #[test]
+    fn two_who_flood_leave_what_is_kept_as_it_is() {
+        let shares = Shares::new(300);
+        let [one, two, late] = [1, 2, 3];
+        let flood = |am| (0..1000).filter(|_| shares.take(am, 1)).count();
+        assert_eq!((flood(one), flood(two), flood(late)), (300, 100, 0));
+        assert_eq!(shares.held(one).1, shares.capacity());
     }
 
     #[test]
