@@ -59,7 +59,8 @@ pub(crate) async fn start(State(am): Am, RawQuery(query): RawQuery) -> Response 
         let expires_ms = now_ms.saturating_add(INTERACTION_LIFE_MS);
         state
             .interactions
-            .issue(&state.mark, interaction, expires_ms, limits::SESSIONS)
+            // Part of a page's address, which is no secret: whoever opens it has to sign in.
+            .issue("", interaction, expires_ms, limits::SESSIONS)
             .map_err(|error| Stop::Page(error.into()))
     });
     match started {
