@@ -1,15 +1,19 @@
-//! Connecting an owner to an AM: the choice, the way there, and the way back.
+//! Connecting an owner to an AM: the choice, and the way there.
 
-use std::borrow::Cow;
+mod callback;
+mod client;
+
 use std::fmt;
 
 use askama::Template;
-use axum::extract::{Path, Request, State};
-use axum::response::{IntoResponse, Response};
+use axum::extract::{Request, State};
+use axum::response::Response;
 use http::StatusCode;
-use http::header::{ALLOW, HeaderValue};
 use tower_warden::OwnerId;
-use uma_client::{ClientCredentials, Secret};
+use uma_client::Secret;
+
+pub(crate) use callback::{callback, callback_head};
+use client::by_client;
 
 use super::failure::Failure;
 use super::forms::{FieldError, FieldProblem, Fields};
@@ -19,7 +23,7 @@ use super::model::{ConnectionView, Kind};
 use super::pages::{Pages, Visit, html, see_other};
 use super::share::Complaint;
 use super::{connection, returns, text};
-use crate::{AmChoice, AuthorizationAnswer, ConnectBy, Error, ErrorKind, ReturnPath};
+use crate::{AmChoice, ConnectBy, Error, ErrorKind, ReturnPath};
 
 const PATH: &str = "/uma/connect";
 
@@ -135,18 +139,6 @@ impl ConnectPage<'_> {
             .filter(|complaint| complaint.field == field)
             .map(|complaint| complaint.text.as_ref())
     }
-}
-
-#[derive(Template)]
-#[template(path = "client.html")]
-struct ClientPage<'a> {
-    shell: Shell<'a>,
-    action: &'static str,
-    issuer: &'a str,
-    intro: String,
-    client_id: &'a str,
-    return_to: &'a str,
-    complaint: Option<Complaint>,
 }
 
 /// `GET /uma/connect`
@@ -283,67 +275,6 @@ async fn not_begun(
     show(pages, visit, owner, form, aim, wrong).await
 }
 
-/// Connects by a client that the owner made at the AM; asks for it first.
-async fn by_client(
-    pages: &Pages,
-    visit: &Visit,
-    owner: &OwnerId,
-    form: &ConnectForm,
-    aim: Aim,
-    choice: &AmChoice,
-    back: &ReturnPath,
-) -> Response {
-    let issuer = choice.issuer.as_str();
-    let ask = |status: StatusCode, complaint: Option<Complaint>| {
-        let mut shell = visit.shell(pages, text::CONNECT_HEADING, "");
-        shell.erroneous = complaint.is_some();
-        html(
-            status,
-            &ClientPage {
-                shell,
-                action: aim.path(),
-                issuer,
-                intro: text::connect_client(&choice.name),
-                client_id: &form.client_id,
-                return_to: back.as_str(),
-                complaint,
-            },
-        )
-    };
-    let complaint = |text: Cow<'static, str>| {
-        Some(Complaint {
-            field: "client_id",
-            text,
-        })
-    };
-    let secret = match (&form.client_secret, form.client_id.is_empty()) {
-        (None, true) => return ask(StatusCode::OK, None),
-        (Some(secret), false) => secret.clone(),
-        _ => {
-            let missing = complaint(text::CONNECT_CLIENT_MISSING.into());
-            return ask(StatusCode::BAD_REQUEST, missing);
-        }
-    };
-    let client = ClientCredentials::basic(form.client_id.as_str(), secret);
-    let connected = match aim {
-        Aim::Connect => pages.host().connect_with(owner, issuer, client).await,
-        Aim::Move => pages.host().begin_move_with(owner, issuer, client).await,
-    };
-    match connected {
-        Ok(()) => see_other(&arrived(pages, owner, back).await),
-        Err(error) if error.kind() == ErrorKind::ConnectedElsewhere => {
-            not_begun(pages, visit, owner, form, aim, error).await
-        }
-        Err(error) => {
-            let failure = Failure::from(error);
-            if visit.wants_json || !failure.is_about_the_form() {
-                return visit.refuse(pages, &failure);
-            }
-            ask(failure.status, complaint(failure.text))
-        }
-    }
-}
-
 async fn show(
     pages: &Pages,
     visit: &Visit,
@@ -470,76 +401,6 @@ fn shared_afterwards(wish: &ReturnPath) -> Option<String> {
     fields.optional("uri").ok().flatten().map(ToOwned::to_owned)
 }
 
-/// `GET /uma/callback/{am_key}`: what the AM answered, by way of the owner's browser.
-///
-/// Nothing of what came is shown: an error code picks one of our own texts.
-pub(crate) async fn callback(
-    State(pages): State<Pages>,
-    Path(am_key): Path<String>,
-    request: Request,
-) -> Response {
-    let visit = pages.visit(request).await;
-    let Some(me) = &visit.signed_in else {
-        // The code in this URL is good for the session that began, so the URL leads nowhere after another sign-in.
-        let failure = Failure::not_signed_in(pages.sign_in(PATH));
-        return visit.refuse(&pages, &failure);
-    };
-    let answer = match answer(&visit.fields) {
-        Ok(answer) => answer,
-        Err(error) => {
-            tracing::debug!(field = error.field, "an answer of an AM repeats a field");
-            return visit.refuse(&pages, &start_again(text::STATE_TEXT));
-        }
-    };
-    let finished = pages
-        .host()
-        .finish_connect(&me.owner, &me.session, &am_key, answer)
-        .await;
-    match finished {
-        Ok(back) => see_other(&arrived(&pages, &me.owner, &back).await),
-        Err(error) => {
-            let kind = error.kind();
-            let mut failure = Failure::from(error).with_next(PATH, text::CONNECT_AGAIN);
-            if matches!(kind, ErrorKind::AmUnreachable | ErrorKind::AmRefused) {
-                failure.text = text::CALLBACK_FAILED_TEXT.into();
-            }
-            visit.refuse(&pages, &failure)
-        }
-    }
-}
-
-/// `HEAD` on the callback: a preview must not use the answer up.
-pub(crate) async fn callback_head() -> Response {
-    let mut response = StatusCode::METHOD_NOT_ALLOWED.into_response();
-    response
-        .headers_mut()
-        .insert(ALLOW, HeaderValue::from_static("GET"));
-    response
-}
-
-fn start_again(text: &'static str) -> Failure {
-    Failure::new(StatusCode::BAD_REQUEST, text::STATE_HEADING, text)
-        .with_next(PATH, text::CONNECT_AGAIN)
-}
-
-/// The answer (RFC 6749 sections 4.1.2 and 4.1.2.1, RFC 9207).
-fn answer(fields: &Fields) -> Result<AuthorizationAnswer, FieldError> {
-    let mut answer = AuthorizationAnswer::new();
-    if let Some(code) = fields.optional("code")? {
-        answer = answer.with_code(code);
-    }
-    if let Some(state) = fields.optional("state")? {
-        answer = answer.with_state(state);
-    }
-    if let Some(iss) = fields.optional("iss")? {
-        answer = answer.with_iss(iss);
-    }
-    if let Some(error) = fields.optional("error")? {
-        answer = answer.with_error(error);
-    }
-    Ok(answer)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -573,12 +434,5 @@ mod tests {
         assert_eq!(shared_afterwards(&wish).as_deref(), Some("/api/a"));
         let wish = ReturnPath::parse("/albums?uri=%2Fapi%2Fa").unwrap();
         assert_eq!(shared_afterwards(&wish), None);
-    }
-
-    #[test]
-    fn an_answer_with_two_codes_is_none() {
-        assert!(answer(&Fields::parse(b"code=1&code=2&state=s")).is_err());
-        let answer = answer(&Fields::parse(b"error=access_denied&state=s")).unwrap();
-        assert_eq!(answer.error.as_deref(), Some("access_denied"));
     }
 }
