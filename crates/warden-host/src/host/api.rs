@@ -214,7 +214,7 @@ impl Host {
     /// [`ErrorKind::NotConnected`](crate::ErrorKind::NotConnected), AM and store errors.
     pub async fn check_drift(&self, owner: &OwnerId) -> Result<Drift, Error> {
         let (host, owner) = (self.clone(), owner.clone());
-        carried_through(async move { host.drift_of(&owner).await }).await
+        carried_through(async move { host.drift_of(&owner, host.inner.drift).await }).await
     }
 
     /// [`Host::check_drift`] for all owners who share something, one after the other; for use after a backup was restored.
@@ -225,7 +225,7 @@ impl Host {
     /// Store errors; AMs that can't be asked are left out.
     pub async fn check_all_drift(&self) -> Result<Vec<(OwnerId, Drift)>, Error> {
         let host = self.clone();
-        carried_through(async move { host.drift_of_all().await }).await
+        carried_through(async move { host.drift_of_all(host.inner.drift).await }).await
     }
 
     /// Seals anew, with the current key, what older keys have sealed. The task of [`Host::spawn_reconciler`] does this when

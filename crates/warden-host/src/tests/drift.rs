@@ -203,3 +203,18 @@ async fn who_waits_is_told_what_is_lost() {
         "{notice:?}"
     );
 }
+
+/// What the store has forgotten may be what an owner shared last: not even a little of it goes by itself.
+#[tokio::test]
+async fn after_the_store_went_back_surplus_is_left_alone() {
+    let am = FakeAm::default();
+    let (host, _, _) = host(&am).await;
+    connect(&host, &alice()).await;
+    share_some(&host, 2).await;
+    let forgotten = json!({ "name": "X [host.example/0]", "resource_scopes": [] });
+    am.put("alice", "forgotten", forgotten);
+    host.drift_by_one().await.unwrap();
+    assert!(am.description("alice", "forgotten").is_some());
+    host.check_drift(&alice()).await.unwrap();
+    assert!(am.description("alice", "forgotten").is_none());
+}
